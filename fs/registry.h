@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * registry: which traces and sources exist. The tree (ops.c, nodes_*.c) reads it, the attach thread and
+ * control files change it.
+ *
+ * Look-ups run under RCU (liburcu, memb flavour) and take a reference; every change is made under one mutex
+ * inside registry.c; call_rcu frees. A trace or a source that was removed stays whole for those who hold a
+ * reference; `gone` tells.
+ *
+ *                    find, each    get, put    create, remove, set
+ *   find, each       allowed       allowed     allowed
+ *   create, ...      allowed       allowed     excluded (mutex inside)
+ */
+#ifndef WEIR_REGISTRY_H
+#define WEIR_REGISTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include <urcu/ref.h>
+#include <urcu-memb.h>
+#include <urcu/rculfhash.h>
+
+#include "../lib/core/weir_ring.h"
+#include "../lib/core/weir_schema.h"
+#include "backend.h"
+
+#define WEIR_TRACE_NAME_MAX 63
+
+struct weir_trace {
+	struct urcu_ref ref;
+	struct rcu_head rcu;
+	unsigned int slot;
+	char name[WEIR_TRACE_NAME_MAX + 1];
+	uid_t owner;
+	gid_t group;
+	bool all; /* records every user's processes */
+	struct timespec created; /* CLOCK_REALTIME */
+	uint64_t serial; /* never used twice: inode numbers, keys */
+	/* written under the registry's mutex, read with READ_ONCE */
+	u64 epoch; /* with the geometry */
+	bool enabled;
+	bool gone;
+	bool used; /* was enabled since its creation or the last clear: geometry is EBUSY */
+	u64 max_bytes;
+	char rules[WEIR_RULES_SIZE];	     /* copy out with weir_trace_text() */
+	char processes[WEIR_PROCESSES_SIZE];
+};
+
+struct weir_source {
+	struct urcu_ref ref;
+	struct rcu_head rcu;
+	struct cds_lfht_node by_name;
+	uint64_t serial; /* never used twice, ascending with time */
+	char name[48];	 /* <comm>-<pid>[.N], [A-Za-z0-9._-] only */
+	char comm[16];	 /* as given, NUL-terminated */
+	pid_t pid;
+	uid_t uid; /* whose process it is: which traces record it, quotas */
+	uid_t dir_uid; /* as /proc/PID is owned */
+	gid_t dir_gid;
+	bool ended;
+	bool gone;
+	struct timespec attached; /* CLOCK_REALTIME */
+	const struct weir_backend *backend;
+	void *private; /* of the backend */
+	struct weir_schemas schemas;
+	u8 uuid[16]; /* random; weir_source_uuid() gives the one for a trace */
+};
+
+/* ---- traces. Errors are -errno and, for callers that pass `why`, a sentence for .weir/errors ----------------*/
+
+int weir_trace_create(const char *name, uid_t uid, gid_t gid, bool all, const char **why);
+int weir_trace_remove(struct weir_trace *trace);
+struct weir_trace *weir_trace_find(const char *name); /* with a reference, or NULL */
+unsigned int weir_traces(struct weir_trace *traces[WEIR_SLOTS]); /* with references, by slot */
+void weir_trace_get(struct weir_trace *trace);
+void weir_trace_put(struct weir_trace *trace);
+
+int weir_trace_set_enabled(struct weir_trace *trace, bool enabled);
+/* Geometry: -EBUSY when the trace is enabled or holds events. 0 keeps a value. */
+int weir_trace_set_geometry(struct weir_trace *trace, u64 epoch_bits, const char **why);
+int weir_trace_set_rules(struct weir_trace *trace, const char *rules, bool append, const char **why);
+int weir_trace_set_processes(struct weir_trace *trace, const char *words, const char **why);
+int weir_trace_set_max_bytes(struct weir_trace *trace, u64 bytes);
+int weir_trace_clear(struct weir_trace *trace);
+void weir_trace_text(struct weir_trace *trace, char rules[WEIR_RULES_SIZE], char processes[WEIR_PROCESSES_SIZE]);
+u64 weir_trace_dead_bytes(struct weir_trace *trace); /* held by ended sources */
+u64 weir_trace_dropped(struct weir_trace *trace);    /* ended sources dropped for max_bytes */
+
+/* One line of text, without newline, becomes marker:print. */
+int weir_trace_mark(struct weir_trace *trace, const char *text, size_t len, pid_t pid);
+
+/* ---- sources ----------------------------------------------------------------------------------------------*/
+
+struct weir_source *weir_source_find(const char *name); /* with a reference, or NULL */
+/* Calls fn for every source in order of serial, under rcu_read_lock, until it returns non-zero. fn may take
+ * references and must not block. */
+int weir_sources_each(int (*fn)(struct weir_source *source, void *arg), void *arg);
+void weir_source_get(struct weir_source *source);
+void weir_source_put(struct weir_source *source);
+
+/* Does `trace` record processes of this source's user, and is there anything (records or losses)? */
+bool weir_source_in(struct weir_source *source, struct weir_trace *trace);
+int weir_source_sample(struct weir_source *source, struct weir_trace *trace, unsigned int cpu,
+		       struct weir_ring_view *view);
+void weir_source_uuid(const struct weir_source *source, const struct weir_trace *trace, u64 epoch, u8 uuid[16]);
+
+/* ---- the daemon's constants, set before any thread starts ----------------------------------------------------*/
+
+struct weir_daemon {
+	char rundir[256];
+	char hostname[65];
+	u32 nr_cpus; /* possible CPUs; rings are numbered 0 .. nr_cpus, the last is `cpux` */
+	struct weir_clock clock;
+	const char *clock_name; /* "tsc" | "monotonic" */
+	s64 clock_offset;
+	u8 clock_uuid[16]; /* boot id */
+	gid_t tracing;	   /* group `tracing`, or (gid_t)-1 */
+	uid_t uid;	   /* of the daemon */
+};
+extern struct weir_daemon weir_daemon;
+
+u64 weir_clock_now(void); /* ns, as records carry */
+
+/* Quotas a uid, root exempt; see quota.c. take returns 0 or -EDQUOT. */
+enum weir_quota { WEIR_QUOTA_TRACES, WEIR_QUOTA_PROCESSES, WEIR_QUOTA_BYTES, WEIR_QUOTA_COPIES, WEIR_QUOTA_CONNECTIONS, WEIR_QUOTA_COUNT };
+int weir_quota_take(uid_t uid, enum weir_quota what, u64 amount);
+void weir_quota_give(uid_t uid, enum weir_quota what, u64 amount);
+
+/* Life: init opens the control file and the socket (errors printed as `weir: WHAT: WHY`), start runs the
+ * attach thread, stop ends it, marks all slots free and removes the socket. */
+int weir_registry_init(const char *rundir, const char *clock);
+int weir_registry_start(void);
+void weir_registry_stop(void);
+
+#endif /* WEIR_REGISTRY_H */

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * weir ABI: what a traced process, the daemon and the kernel module share.
+ *
+ * Three mappings, after the RFC "Userspace tracing memory mappings" (M. Desnoyers, 2008-01-23):
+ *
+ *   mapping          layout                     traced process   daemon, module
+ *   tracing control  struct weir_control        read             write
+ *   buffer control   struct weir_process        write            read; publishes `consumed`
+ *   buffers          rings of bytes             write            read
+ *
+ * The daemon trusts none of the words that a traced process can write: it reads each once, bounds it, then
+ * uses it. The traced process trusts the tracing control, which belongs to root or to its own user.
+ *
+ * Every layout is pinned below by static asserts that hold in C, C++ and the kernel. All words are
+ * little-endian; times are nanoseconds.
+ */
+#ifndef WEIR_ABI_H
+#define WEIR_ABI_H
+
+#include <linux/types.h>
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#define WEIR_STATIC_ASSERT(cond) static_assert(cond)
+#else
+#include <stddef.h>
+#ifdef __cplusplus
+#define WEIR_STATIC_ASSERT(cond) static_assert(cond, #cond)
+#else
+#define WEIR_STATIC_ASSERT(cond) _Static_assert(cond, #cond)
+#endif
+#endif
+
+#define WEIR_ABI_VERSION 1u
+#define WEIR_SLOTS 16u /* active traces at the same time (RFC 2008-01-23) */
+
+/* ---- epoch: which trace a ring's contents belong to, and that trace's geometry ----------------------
+ *
+ * One 64-bit word, so that a writer that loaded it holds a consistent geometry, and a ring whose epoch
+ * equals a trace's epoch is known to have that geometry. The counter never decreases: of two epochs the
+ * larger is the newer. 0 is never a trace.
+ *
+ *   63        16 15  12   11        10      9..5          4..0
+ *   counter      0        context   mode    count_shift   subbuf_shift
+ */
+#define WEIR_EPOCH_COUNTER_SHIFT 16
+#define WEIR_EPOCH_TID (1u << 11)     /* records carry the context {u32 tid} */
+#define WEIR_EPOCH_DISCARD (1u << 10) /* discard mode; else overwrite mode */
+#define WEIR_SUBBUF_SHIFT_MIN 12u
+#define WEIR_COUNT_SHIFT_MIN 1u
+#define WEIR_RING_SHIFT_MAX 26u /* a ring is at most 64 MiB */
+
+static inline __u64 weir_epoch_make(__u64 counter, unsigned int subbuf_shift, unsigned int count_shift,
+				       __u32 flags)
+{
+	return counter << WEIR_EPOCH_COUNTER_SHIFT | flags | count_shift << 5 | subbuf_shift;
+}
+
+static inline unsigned int weir_epoch_subbuf_shift(__u64 epoch)
+{
+	return (unsigned int)epoch & 31u;
+}
+
+static inline unsigned int weir_epoch_ring_shift(__u64 epoch)
+{
+	return ((unsigned int)epoch & 31u) + ((unsigned int)epoch >> 5 & 31u);
+}
+
+static inline __u64 weir_epoch_subbuf_size(__u64 epoch)
+{
+	return (__u64)1 << weir_epoch_subbuf_shift(epoch);
+}
+
+static inline __u64 weir_epoch_ring_size(__u64 epoch)
+{
+	return (__u64)1 << weir_epoch_ring_shift(epoch);
+}
+
+/* ---- lost: events that were not recorded --------------------------------------------------------------
+ *
+ * One word {epoch counter's low 20 bits, 44-bit count}, updated by compare-and-swap, so that a loss can be
+ * counted for a ring that has not been reset to the trace's epoch yet, and none is carried over.
+ */
+#define WEIR_LOST_COUNT_BITS 44
+#define WEIR_LOST_COUNT_MASK (((__u64)1 << WEIR_LOST_COUNT_BITS) - 1)
+
+static inline __u64 weir_lost_tag(__u64 epoch)
+{
+	return epoch >> WEIR_EPOCH_COUNTER_SHIFT << WEIR_LOST_COUNT_BITS;
+}
+
+static inline __u64 weir_lost_count(__u64 lost, __u64 epoch)
+{
+	return (lost & ~WEIR_LOST_COUNT_MASK) == weir_lost_tag(epoch) ? lost & WEIR_LOST_COUNT_MASK : 0;
+}
+
+/* ---- tracing control ----------------------------------------------------------------------------------
+ *
+ * `generation` is what a disabled site compares. It moves in steps of WEIR_GENERATION_STEP, its low 16 bits
+ * are 0, so that a site's word {generation, mask of slots} tells in one subtraction: 0 disabled and up to
+ * date, below the step enabled and up to date, else stale. It is stored after the latch is complete.
+ *
+ * The latch is two copies (after the kernel's seqcount_latch): `sequence` odd means copy 0 is being
+ * written, read copy 1; even means read copy 0.  A daemon killed anywhere leaves one copy whole.
+ */
+#define WEIR_GENERATION_STEP 0x10000u
+
+#define WEIR_CONTROL_MAGIC 0x6c72746372696577ull /* "weirctrl" */
+#define WEIR_RULES_SIZE 3072
+#define WEIR_PROCESSES_SIZE 960
+
+enum weir_clock_type {
+	WEIR_CLOCK_MONOTONIC = 0, /* clock_gettime(CLOCK_MONOTONIC) */
+	WEIR_CLOCK_TSC = 1,	  /* ns = ((tsc - base) * mult) >> 64 */
+};
+
+struct weir_clock {
+	__u32 type;
+	__u32 reserved;
+	__u64 base;
+	__u64 mult;
+};
+
+#define WEIR_SLOT_ENABLED 1u /* record events */
+#define WEIR_SLOT_ALL 2u     /* every user's processes; else only those of `owner` */
+
+struct weir_slot {
+	__u64 epoch; /* 0: free */
+	__u32 flags;
+	__u32 owner; /* uid */
+	__u32 reserved[12];
+	char rules[WEIR_RULES_SIZE];	     /* lines, NUL-terminated: control/events */
+	char processes[WEIR_PROCESSES_SIZE]; /* words, NUL-terminated: control/processes */
+};
+
+struct weir_config {
+	__u64 server;     /* counts starts of daemons; 0: there never was one */
+	__u32 nr_cpus;    /* possible CPUs; a process has nr_cpus + 1 rings a slot */
+	__u32 nr_slots;   /* WEIR_SLOTS */
+	struct weir_clock clock;
+	__u8 reserved[4096 - 40];
+	struct weir_slot slot[WEIR_SLOTS];
+};
+
+struct weir_control {
+	__u64 magic;
+	__u32 version;
+	__u32 size; /* of this struct; the file is never shrunk */
+	__u64 reserved0[6];
+	__u64 generation; /* a cache line that changes only when something changed */
+	__u64 reserved1[7];
+	__u64 sequence; /* of the latch */
+	__u8 reserved2[4096 - 136];
+	struct weir_config copy[2];
+};
+
+/* ---- buffer control -----------------------------------------------------------------------------------*/
+
+/* One ring. Three lines, one a kind of writer. */
+struct weir_ring {
+	/* written by the CPU's writer, inside its section */
+	__u64 epoch;
+	__u64 position; /* free-running bytes: all below are complete records */
+	__u64 claim;	   /* the writer may be overwriting bytes up to claim - ring size */
+	__u64 begin;	   /* timestamp_begin of the open packet */
+	__u64 reserved0[12];
+	/* written by any thread of the process */
+	__u64 lost;
+	__u64 reserved1[7];
+	/* published by the reader */
+	__u64 consumed_epoch;
+	__u64 consumed;
+	__u64 reserved2[6];
+};
+
+/* Schema log: descriptors one after the other, 8-aligned, committed by one store of `schema_bytes`.
+ * The id of a descriptor is its index. Layout: struct weir_desc, name NUL, then a field: type byte, name NUL. */
+struct weir_desc {
+	__u16 size; /* bytes of this entry, padding included, a multiple of 8 */
+	__u16 nr_fields;
+	__u32 hash; /* the writer's own use */
+};
+
+enum weir_type {
+	WEIR_TYPE_NONE = 0,
+	WEIR_TYPE_U8 = 1,
+	WEIR_TYPE_U16,
+	WEIR_TYPE_U32,
+	WEIR_TYPE_U64,
+	WEIR_TYPE_I8,
+	WEIR_TYPE_I16,
+	WEIR_TYPE_I32,
+	WEIR_TYPE_I64,
+	WEIR_TYPE_F32,
+	WEIR_TYPE_F64,
+	WEIR_TYPE_BOOL,	 /* u8, 0 or 1 */
+	WEIR_TYPE_PTR,	 /* u64, shown in hexadecimal */
+	WEIR_TYPE_STR,	 /* bytes up to and with a NUL */
+	WEIR_TYPE_BYTES, /* u16 length, then as many bytes, shown in hexadecimal */
+	WEIR_TYPE_TEXT,	 /* u16 length, then as many bytes of UTF-8 */
+	WEIR_TYPE_COUNT
+};
+
+#define WEIR_FIELDS_MAX 16
+#define WEIR_NAME_MAX 255 /* bytes of an event's or field's name, without NUL */
+#define WEIR_EVENTS_MAX 65535u
+#define WEIR_RECORD_MAX 65536u /* bytes of a record, header word and context included */
+
+#define WEIR_PROCESS_MAGIC 0x636f727072696577ull /* "weirproc" */
+#define WEIR_SCHEMA_SIZE (1u << 20)
+#define WEIR_RINGS_OFFSET 4096u
+
+/* Head of the buffer control. The rings follow at WEIR_RINGS_OFFSET, [slot][cpu], then, page-aligned at
+ * schema_offset, the schema log. */
+struct weir_process {
+	__u64 magic;
+	__u32 version;
+	__u32 nr_cpus;      /* as in weir_config */
+	__u64 ring_stride;  /* bytes reserved a ring in the buffers; power of two */
+	__u64 schema_offset;
+	__u64 schema_size;
+	__u64 server;       /* weir_config.server attached to */
+	__u64 reserved0[2];
+	__u64 schema_bytes; /* committed */
+	__u64 reserved1[7];
+	char comm[16];
+};
+
+static inline __u64 weir_ring_index(__u32 nr_cpus, unsigned int slot, unsigned int cpu)
+{
+	return (__u64)slot * (nr_cpus + 1) + cpu;
+}
+
+static inline __u64 weir_schema_offset(__u32 nr_cpus)
+{
+	return (WEIR_RINGS_OFFSET + (__u64)WEIR_SLOTS * (nr_cpus + 1) * sizeof(struct weir_ring) + 4095) &
+	       ~(__u64)4095;
+}
+
+/* ---- attaching (shared memory) ------------------------------------------------------------------------
+ *
+ * One SOCK_SEQPACKET message to RUNDIR/socket with two memfds, in this order: buffer control, buffers; both
+ * sealed F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL. No answer. Sizes:
+ *   buffer control  weir_schema_offset(nr_cpus) + WEIR_SCHEMA_SIZE
+ *   buffers         WEIR_SLOTS * (nr_cpus + 1) * ring_stride
+ */
+#define WEIR_ATTACH_MAGIC 0x6368747472696577ull /* "weirttch" */
+
+struct weir_attach {
+	__u64 magic;
+	__u32 version;
+	__u32 nr_cpus;
+	__u64 ring_stride;
+	char comm[16];
+};
+
+/* ---- records and packets (CTF 1.8) ----------------------------------------------------------------------*/
+
+#define WEIR_CTF_MAGIC 0xc1fc1fc1u
+#define WEIR_PACKET_HEADER 84u /* bytes that count */
+#define WEIR_PACKET_FIRST 88u  /* offset of the first record */
+#define WEIR_ID_MASK 0xffffu   /* a record's first word: {timestamp:48, id:16} */
+#define WEIR_TIME_SHIFT 16
+
+struct weir_packet {
+	__u32 magic;
+	__u8 uuid[16];
+	__u32 stream_id;
+	__u64 stream_instance_id;
+	__u64 timestamp_begin;
+	__u64 timestamp_end;
+	__u64 content_size; /* bits */
+	__u64 packet_size;  /* bits */
+	__u64 packet_seq_num;
+	__u64 events_discarded; /* when the packet was opened */
+	__u32 cpu_id;
+	__u32 padding;
+} __attribute__((packed, aligned(8)));
+
+WEIR_STATIC_ASSERT(sizeof(struct weir_slot) == 4096);
+WEIR_STATIC_ASSERT(sizeof(struct weir_config) == 4096 * 17);
+WEIR_STATIC_ASSERT(offsetof(struct weir_control, generation) == 64);
+WEIR_STATIC_ASSERT(offsetof(struct weir_control, sequence) == 128);
+WEIR_STATIC_ASSERT(offsetof(struct weir_control, copy) == 4096);
+WEIR_STATIC_ASSERT(sizeof(struct weir_ring) == 256);
+WEIR_STATIC_ASSERT(offsetof(struct weir_ring, lost) == 128);
+WEIR_STATIC_ASSERT(offsetof(struct weir_ring, consumed_epoch) == 192);
+WEIR_STATIC_ASSERT(sizeof(struct weir_desc) == 8);
+WEIR_STATIC_ASSERT(offsetof(struct weir_process, schema_bytes) == 64);
+WEIR_STATIC_ASSERT(sizeof(struct weir_process) == 144);
+WEIR_STATIC_ASSERT(sizeof(struct weir_attach) == 40);
+WEIR_STATIC_ASSERT(sizeof(struct weir_packet) == 88);
+WEIR_STATIC_ASSERT(offsetof(struct weir_packet, timestamp_begin) == 32);
+WEIR_STATIC_ASSERT(offsetof(struct weir_packet, content_size) == 48);
+WEIR_STATIC_ASSERT(offsetof(struct weir_packet, cpu_id) == 80);
+
+#endif /* WEIR_ABI_H */
