@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+weirincludedir = $(includedir)/weir
+weirinclude_HEADERS = \
+	include/weir/abi.h

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+# The core: compiled here for user space; a kernel module compiles the same files.
+noinst_LTLIBRARIES += lib/core/libcore.la
+lib_core_libcore_la_SOURCES = \
+	lib/core/env.h \
+	lib/core/weir_packet.h \
+	lib/core/weir_relay.h \
+	lib/core/weir_ring.h \
+	lib/core/weir_schema.h

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# mount.sh: sourced by test scripts (bash). TAP functions, and a mount of one's own.
+#
+#   . "${top_srcdir:-.}/tests/lib/mount.sh"
+#   weir_mount                     # sets $mnt, exports WEIR_MOUNT and WEIR_RUNDIR; options are passed on
+#   weir_trace web subbuf_size=4K mode=discard      # mkdir, settings, enabled
+#   ok "a trace is listed" test -d "$mnt/web"
+#   is "its version" "$(cat "$mnt/.weir/version")" "0.1.0"
+#
+# The plan is printed at the end, so that nobody counts; `plan N` in front makes a lost test a failure.
+# On exit, whatever the reason: unmount, stop the daemon, fail if it said anything, remove $tmp. A script is
+# killed after $WEIR_GUARD seconds (a hang guard; nothing is timed). Scripts may run side by side.
+
+set -u
+: "${top_srcdir:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
+: "${top_builddir:=$top_srcdir}"
+: "${WEIR_SANITIZE:=none}" "${WEIR_SOAK:=}" "${CC:=cc}"
+
+# The hang guard. Soak runs get longer.
+if [ -z "${WEIR_GUARDED:-}" ]; then
+	: "${WEIR_GUARD:=$([ -n "$WEIR_SOAK" ] && echo 14400 || echo 900)}"
+	WEIR_GUARDED=1 exec timeout -k 30 "$WEIR_GUARD" bash "$0" "$@"
+fi
+unset WEIR_GUARDED
+
+WEIR=$top_builddir/cmd/weir
+LIBWEIR=$top_builddir/lib/client/.libs/libweir.so
+PRELOAD_DIR=$top_builddir/lib/preload/.libs
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX") || exit 99
+chmod 755 "$tmp"
+export LC_ALL=C
+unset WEIR_DISABLE WEIR_DEBUG LD_PRELOAD
+
+# ---- TAP -------------------------------------------------------------------------------------------------
+tap_nr=0 tap_failed=0 tap_plan=
+
+plan() { tap_plan=$1; }
+
+pass() { tap_nr=$((tap_nr + 1)); echo "ok $tap_nr - $1"; }
+
+fail() {	# NAME [DIAGNOSTIC...]
+	tap_nr=$((tap_nr + 1)) tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_nr - $1"
+	shift
+	[ $# -eq 0 ] || diag "$@"
+}
+
+diag() { printf '%s\n' "$@" | sed 's/^/# /'; }
+
+skip() { tap_nr=$((tap_nr + 1)); echo "ok $tap_nr - $1 # SKIP $2"; }	# NAME WHY
+
+skip_all() { echo "1..0 # SKIP $1"; tap_plan=skipped; exit 0; }	# before any other result
+
+ok() {	# NAME COMMAND...: passes if it succeeds; its output is shown if not
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then pass "$name"; else fail "$name" "status $?: $*" "${out:0:4000}"; fi
+}
+
+not_ok() {	# NAME COMMAND...: passes if it fails
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then fail "$name" "succeeded: $*" "${out:0:4000}"; else pass "$name"; fi
+}
+
+is() {	# NAME GOT WANTED
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got:    ${2:0:2000}" "wanted: ${3:0:2000}"; fi
+}
+
+like() {	# NAME GOT EXTENDED-REGEXP
+	if [[ $2 =~ $3 ]]; then pass "$1"; else fail "$1" "got:         ${2:0:2000}" "wanted like: $3"; fi
+}
+
+need() {	# PROGRAM...: a test must have what it needs
+	local p
+	for p; do command -v "$p" >/dev/null || { echo "Bail out! $p is not installed"; exit 99; }; done
+}
+
+wait_for() {	# COMMAND...: until it succeeds; 60 s is the hang guard
+	local i
+	for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
+	return 1
+}
+
+# ---- a mount of one's own ----------------------------------------------------------------------------------
+daemon_pid= guard_pid= mnt=$tmp/mnt
+export WEIR_RUNDIR=$tmp/run WEIR_MOUNT=$mnt
+daemon_log=$tmp/daemon.log
+
+sanitizer_options() {
+	export ASAN_OPTIONS=detect_leaks=${1:-0}:verify_asan_link_order=0:handle_segv=0
+	export UBSAN_OPTIONS=print_stacktrace=1
+	export TSAN_OPTIONS=halt_on_error=0:report_signal_unsafe=0
+}
+sanitizer_options 0
+
+weir_mount() {	# [OPTION...]
+	mkdir -p "$mnt" "$WEIR_RUNDIR"
+	chmod 755 "$mnt" "$WEIR_RUNDIR"
+	# shellcheck disable=SC2086
+	(sanitizer_options 1; exec ${WEIR_WRAPPER:-} "$WEIR" mount -f "$@" "$mnt") >>"$daemon_log" 2>&1 &
+	daemon_pid=$!
+	# should this shell be killed, somebody has to clean up
+	setsid bash -c 'tail --pid="$1" -f /dev/null; kill "$2"; umount -l "$3"; rm -rf "$4"' - \
+		$$ "$daemon_pid" "$mnt" "$tmp" </dev/null >/dev/null 2>&1 &
+	guard_pid=$!
+	wait_for weir_mount_ready || { echo "Bail out! no mount"; diag "$(cat "$daemon_log")"; exit 99; }
+	kill -0 "$daemon_pid" 2>/dev/null || { echo "Bail out! no daemon"; diag "$(cat "$daemon_log")"; exit 99; }
+}
+
+weir_mount_ready() { ! kill -0 "$daemon_pid" 2>/dev/null || [ -s "$mnt/.weir/version" ]; }
+
+weir_umount() {	# unmounts, waits for the daemon; its exit status
+	local pid=$daemon_pid status=0
+	[ -n "$pid" ] || return 0
+	daemon_pid=
+	umount "$mnt" 2>/dev/null || fusermount3 -u "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null
+	( for ((i = 0; i < 600; i++)); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.1; done
+	  echo "weir-test: the daemon did not end" >>"$daemon_log"; kill -ABRT "$pid" ) &
+	wait "$pid" || status=$?
+	wait $!
+	kill -- "-$guard_pid" 2>/dev/null
+	wait "$guard_pid" 2>/dev/null
+	return $status
+}
+
+weir_kill() {	# SIGKILLs the daemon and unmounts what is left
+	[ -n "$daemon_pid" ] || return 0
+	kill -KILL "$daemon_pid"
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=
+	umount -l "$mnt" 2>/dev/null
+	kill -- "-$guard_pid" 2>/dev/null
+	wait "$guard_pid" 2>/dev/null
+}
+
+weir_trace() {	# NAME [SETTING=VALUE...]: makes it, sets it, enables it
+	local name=$1 s
+	shift
+	mkdir "$mnt/$name" || return
+	for s; do printf '%s\n' "${s#*=}" >"$mnt/$name/control/${s%%=*}" || return; done
+	echo 1 >"$mnt/$name/control/enabled"
+}
+
+# ---- traced programs -------------------------------------------------------------------------------------------
+sanitizer_libs() {	# what an instrumented library needs loaded first in a program that is not
+	local l libs=
+	case $WEIR_SANITIZE in
+	asan) libs='asan ubsan' ;;
+	tsan) libs=tsan ;;
+	esac
+	for l in $libs; do $CC -print-file-name=lib$l.so; done | paste -sd:
+}
+
+weir_preload() {	# [LIST,OF,LIBRARIES]: the LD_PRELOAD that traces a program
+	local p=$LIBWEIR l san
+	for l in $(echo "${1:-}" | tr , ' '); do p=$p:$PRELOAD_DIR/libweir-$l.so; done
+	san=$(sanitizer_libs)
+	echo "${san:+$san:}$p"
+}
+
+traced() { env LD_PRELOAD="$(weir_preload)" "$@"; }	# COMMAND...
+
+weir_run() {	# as `weir run`, sanitized builds included
+	local san
+	san=$(sanitizer_libs)
+	env ${san:+LD_PRELOAD="$san"} "$WEIR" run "$@"
+}
+
+bt() {	# DIR [OPTION...]: babeltrace2's text; fails if it fails or says anything else
+	local err status
+	err=$(mktemp "$tmp/bt.XXXXXX")
+	babeltrace2 "$@" 2>"$err"
+	status=$?
+	[ -s "$err" ] && { cat "$err" >&2; status=1; }
+	rm -f "$err"
+	return $status
+}
+
+as_uid() {	# UID COMMAND...: as somebody without groups
+	local uid=$1
+	shift
+	setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"
+}
+
+# ---- the end ----------------------------------------------------------------------------------------------------
+# DAEMON_MAY_SAY: extended regexp of lines that the daemon is expected to print
+weir_finish() {
+	local status=$? said job
+	trap - EXIT
+	trap '' TERM INT HUP
+	for job in $(jobs -pr); do
+		[ "$job" = "$daemon_pid" ] || [ "$job" = "$guard_pid" ] || kill "$job" 2>/dev/null
+	done
+	[ "${tap_plan:-skipped}" = skipped ] || [ "$tap_nr" = "$tap_plan" ] ||
+		fail "all planned tests ran" "planned $tap_plan, ran $tap_nr"
+	if [ -n "$daemon_pid" ]; then
+		weir_umount || fail "the daemon ended well" "status $?"
+	fi
+	if [ -e "$daemon_log" ]; then
+		said=$(grep -Ev "${DAEMON_MAY_SAY:-^$}" "$daemon_log")
+		if [ -z "$said" ]; then pass "the daemon said nothing"; else
+			fail "the daemon said nothing" "${said:0:20000}"; fi
+	fi
+	[ "$tap_plan" = skipped ] || echo "1..$tap_nr"
+	if mountpoint -q "$mnt"; then umount -l "$mnt"; fi
+	rm -rf "$tmp"
+	exit $status
+}
+trap weir_finish EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT HUP

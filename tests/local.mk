@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests speak TAP. unit/ are cmocka programs, the scripts use lib/mount.sh. SOAK_TESTS honour WEIR_SOAK=1.
+TEST_EXTENSIONS = .sh .py
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_COMPILER = bash
+PY_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_COMPILER = python3
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	CC='$(CC)'; export CC; \
+	WEIR_SANITIZE='$(WEIR_SANITIZE)'; export WEIR_SANITIZE; \
+	WEIR_VALGRIND='$(WEIR_VALGRIND)'; export WEIR_VALGRIND; \
+	WEIR_SOAK='$(WEIR_SOAK)'; export WEIR_SOAK; \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
+
+UNIT_TESTS =
+UNIT_LIBS = lib/core/libcore.la $(CMOCKA_LIBS)
+
+MOUNT_TESTS =
+
+TSAN_TESTS =
+VALGRIND_TESTS =
+
+TESTS += $(UNIT_TESTS) $(MOUNT_TESTS)
+check_PROGRAMS += $(UNIT_TESTS)
+
+EXTRA_DIST += \
+	tests/lib/mount.sh tests/lib/packages.sh \
+	$(MOUNT_TESTS)
+
+# The long runs.
+soak: all
+	$(MAKE) $(AM_MAKEFLAGS) check WEIR_SOAK=1 TESTS='$(SOAK_TESTS)'
+
+# For ./check: what the sanitizer, valgrind and tarball stages repeat.
+print-unit-tests:
+	@echo $(UNIT_TESTS)
+print-tsan-tests:
+	@echo $(TSAN_TESTS)
+print-valgrind-tests:
+	@echo $(VALGRIND_TESTS)
+.PHONY: print-unit-tests print-tsan-tests print-valgrind-tests
