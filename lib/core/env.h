@@ -33,6 +33,17 @@
 #define weir_warn(fmt, ...) pr_warn("weir: " fmt "\n", ##__VA_ARGS__)
 #define weir_cmpxchg(p, old, new) (cmpxchg(p, old, new) == (old))
 
+/* The kernel does not calculate with floats: it shows their bits. */
+#define WEIR_FLOAT_TEXT 32
+static inline size_t weir_double_text(char text[WEIR_FLOAT_TEXT], u64 bits)
+{
+	return (size_t)scnprintf(text, WEIR_FLOAT_TEXT, "0x%llx", bits);
+}
+static inline size_t weir_float_text(char text[WEIR_FLOAT_TEXT], u32 bits)
+{
+	return weir_double_text(text, bits);
+}
+
 #else
 
 #include <ctype.h>
@@ -128,6 +139,31 @@ static inline int list_empty(const struct list_head *head)
 #define weir_alloc(size) calloc(1, size)
 #define weir_free(p) free(p)
 #define weir_warn(fmt, ...) fprintf(stderr, "weir: " fmt "\n", ##__VA_ARGS__)
+
+/* The fewest digits that give the same number again, of those that usually do and those that always do. */
+#define WEIR_FLOAT_TEXT 32
+static inline size_t weir_double_text(char text[WEIR_FLOAT_TEXT], u64 bits)
+{
+	double value;
+	int len;
+
+	memcpy(&value, &bits, sizeof(value));
+	len = snprintf(text, WEIR_FLOAT_TEXT, "%.15g", value);
+	if (value == value && strtod(text, NULL) != value)
+		len = snprintf(text, WEIR_FLOAT_TEXT, "%.17g", value);
+	return (size_t)len;
+}
+static inline size_t weir_float_text(char text[WEIR_FLOAT_TEXT], u32 bits)
+{
+	float value;
+	int len;
+
+	memcpy(&value, &bits, sizeof(value));
+	len = snprintf(text, WEIR_FLOAT_TEXT, "%.6g", (double)value);
+	if (value == value && strtof(text, NULL) != value)
+		len = snprintf(text, WEIR_FLOAT_TEXT, "%.9g", (double)value);
+	return (size_t)len;
+}
 
 #endif /* __KERNEL__ */
 

@@ -31,9 +31,16 @@ struct weir_packet_stream {
 	u64 records;
 };
 
-void weir_packet_make(struct weir_packet_stream *stream, void *data, size_t len, size_t packet_size, u64 seq,
-		      bool open);
-void weir_packet_make_empty(struct weir_packet_stream *stream, void *data, size_t packet_size, u64 seq,
-			    u64 time, u64 discarded);
+/*
+ * Makes a packet in place. `data` has room for `packet_size` bytes, a multiple of 8 and at least
+ * WEIR_PACKET_FIRST; its first `len` bytes were copied from a ring: [struct weir_packet | records]. A sealed
+ * packet's content_size is taken from its header, an open one's content is `len` bytes. Always leaves a packet
+ * that decodes; of a damaged one what precedes the damage. May not sleep, allocates nothing.
+ */
+void weir_packet_make(struct weir_packet_stream *stream, void *data, size_t len, size_t packet_size,
+		      u64 seq, bool open);
+/* A packet without records at `time`, in place of what is gone, or to show the losses after the last record. */
+void weir_packet_make_empty(struct weir_packet_stream *stream, void *data, size_t packet_size,
+			    u64 seq, u64 time, u64 discarded);
 
 #endif /* WEIR_PACKET_H */

@@ -15,16 +15,28 @@
 #include "env.h"
 
 struct weir_field {
-	const char *name; /* as the program gave it */
-	u8 type;	  /* enum weir_type */
+	const char *name;  /* as the program gave it: any bytes */
+	const char *label; /* in CTF: [A-Za-z0-9_], unique in its class (name.c) */
+	const char *shown; /* what readers show: the label without its leading _ */
+	u16 shown_len;
+	u8 type; /* enum weir_type */
+};
+
+/* What a walk does with a field of variable size: `skip` bytes of fixed fields stand before it. */
+struct weir_step {
+	u16 skip;
+	u8 type;
 };
 
 struct weir_class {
 	u16 id;
 	u16 nr_fields;
-	u32 fixed; /* bytes of the fields if all have a fixed size, else 0 with `variable` */
-	bool variable;
-	const char *name; /* provider:event */
+	u16 nr_steps; /* fields of variable size */
+	u16 tail;     /* bytes of the fixed fields behind the last of them */
+	u32 shown_len;
+	const char *name;  /* provider:event, as the program gave it */
+	const char *shown; /* in text: what does not print is escaped */
+	struct weir_step step[WEIR_FIELDS_MAX];
 	struct weir_field field[];
 };
 
@@ -36,11 +48,14 @@ struct weir_schemas {
 	struct weir_class **chunk[(WEIR_EVENTS_MAX + WEIR_SCHEMA_CHUNK) / WEIR_SCHEMA_CHUNK];
 };
 
+/* The log grows: `log` is a copy of its bytes from schemas->bytes on, `bytes` that many. 0, or -EINVAL at the
+ * first bad entry, -ENOMEM, -ENOSPC; classes before the failure stay, and a later call goes on there. */
 int weir_schemas_parse(struct weir_schemas *schemas, const void *log, size_t bytes);
 const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id);
 void weir_schemas_destroy(struct weir_schemas *schemas);
 
-/* One descriptor into `buf`; returns its size, or -EINVAL (names, types, counts out of bounds) or -ENOSPC. */
+/* One descriptor into `buf`; returns its size, or -EINVAL (names, types, counts out of bounds) or -ENOSPC.
+ * The entry's `hash` is FNV-1a over the bytes behind struct weir_desc. Signal-safe, allocates nothing. */
 int weir_desc_write(void *buf, size_t size, const char *name, unsigned int nr_fields, const char *const *names,
 		    const u8 *types);
 
@@ -66,6 +81,7 @@ struct weir_record {
 	size_t size; /* bytes of the fields */
 };
 
+/* 1: `record` is the next one; 0: the walk is exactly at `end`; -EBADMSG: what follows is no record. */
 int weir_walk_next(struct weir_walk *walk, struct weir_record *record);
 
 /* ---- TSDL and text: like snprintf, the length needed is returned, and no more than `size` written ---------*/
@@ -81,9 +97,14 @@ struct weir_tsdl {
 	bool tid;
 };
 
+#define WEIR_TSDL_CLASS_MAX 32768u /* no class needs more bytes of TSDL */
+
 size_t weir_tsdl_head(char *buf, size_t size, const struct weir_tsdl *tsdl);
 size_t weir_tsdl_class(char *buf, size_t size, const struct weir_class *class);
+
+/* `provider:event { u32 id; str path; }`: one line without newline. */
 size_t weir_text_class(char *buf, size_t size, const struct weir_class *class);
+/* `provider:event: id=7 path="/index.html"`: one line without newline, nothing in it but printable UTF-8. */
 size_t weir_text_record(char *buf, size_t size, const struct weir_record *record);
 
 #endif /* WEIR_SCHEMA_H */

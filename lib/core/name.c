@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * name: field names as CTF readers can take them.
+ *
+ * A field may be named by any C expression (`req->id`). CTF knows [A-Za-z0-9_]; readers strip one leading _,
+ * so each label gets one, and any keyword can be a name. Bool, Complex and Imaginary alone stay bare: with a _
+ * they are keywords. A field of variable length has a second label, of its length. Two equal labels in a class
+ * abort babeltrace2, hence the suffixes.
+ */
+#include "name_i.h"
+
+static bool weir_name_bare(const char *name)
+{
+	return !strcmp(name, "Bool") || !strcmp(name, "Complex") || !strcmp(name, "Imaginary");
+}
+
+static void weir_name_make(struct weir_out *out, const char *name, unsigned int number)
+{
+	if (number > 1 || !weir_name_bare(name))
+		weir_out_byte(out, '_');
+	for (; *name; name++)
+		weir_out_byte(out, weir_name_byte(*name) ? *name : '_');
+	if (number > 1) {
+		weir_out_byte(out, '_');
+		weir_out_dec(out, number);
+	}
+}
+
+static bool weir_name_taken(const struct weir_field *field, unsigned int nr, const char *label)
+{
+	char length[WEIR_LENGTH_MAX];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!strcmp(field[i].label, label))
+			return true;
+		if (!weir_type_counted(field[i].type))
+			continue;
+		weir_name_length(length, field[i].label);
+		if (!strcmp(length, label))
+			return true;
+	}
+	return false;
+}
+
+void weir_name_length(char length[WEIR_LENGTH_MAX], const char *label)
+{
+	struct weir_out out = { length, WEIR_LENGTH_MAX, 0 };
+
+	weir_out_byte(&out, '_');
+	weir_out_str(&out, label);
+	weir_out_str(&out, "_length");
+	weir_out_end(&out);
+}
+
+/* Ends soon: each label before stands in the way of one number at most, of the label or of its length. */
+size_t weir_name_label(char label[WEIR_LABEL_MAX], const struct weir_field *before, unsigned int nr,
+		       const char *name, u8 type)
+{
+	char length[WEIR_LENGTH_MAX];
+	struct weir_out out;
+	unsigned int number = 0;
+
+	do {
+		out = (struct weir_out){ label, WEIR_LABEL_MAX, 0 };
+		weir_name_make(&out, name, ++number);
+		weir_out_end(&out);
+		weir_name_length(length, label);
+	} while (weir_name_taken(before, nr, label) ||
+		 (weir_type_counted(type) && weir_name_taken(before, nr, length)));
+	return out.len;
+}
