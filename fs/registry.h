@@ -10,6 +10,8 @@
  *                    find, each    get, put    create, remove, set
  *   find, each       allowed       allowed     allowed
  *   create, ...      allowed       allowed     excluded (mutex inside)
+ *
+ * Every thread that calls anything here is registered with liburcu (urcu_memb_register_thread).
  */
 #ifndef WEIR_REGISTRY_H
 #define WEIR_REGISTRY_H
@@ -18,13 +20,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
-#include <urcu/ref.h>
-#include <urcu-memb.h>
-#include <urcu/rculfhash.h>
-
-#include "../lib/core/weir_ring.h"
+#include "../lib/core/weir_ring.h" /* env.h's list before liburcu's */
 #include "../lib/core/weir_schema.h"
 #include "backend.h"
+
+#include <urcu/ref.h>
+#include <urcu/urcu-memb.h>
+#include <urcu/rculfhash.h>
+#include <urcu/rculist.h>
 
 #define WEIR_TRACE_NAME_MAX 63
 
@@ -46,12 +49,18 @@ struct weir_trace {
 	u64 max_bytes;
 	char rules[WEIR_RULES_SIZE];	     /* copy out with weir_trace_text() */
 	char processes[WEIR_PROCESSES_SIZE];
+	/* of the registry, under its mutex */
+	struct weir_source *marker;   /* NULL until something is marked */
+	struct cds_list_head images;  /* what ended sources hold here, in the order in which they ended */
+	u64 dead_bytes;
+	u64 dropped;
 };
 
 struct weir_source {
 	struct urcu_ref ref;
 	struct rcu_head rcu;
 	struct cds_lfht_node by_name;
+	struct cds_list_head by_serial;
 	uint64_t serial; /* never used twice, ascending with time */
 	char name[48];	 /* <comm>-<pid>[.N], [A-Za-z0-9._-] only */
 	char comm[16];	 /* as given, NUL-terminated */
@@ -62,7 +71,7 @@ struct weir_source {
 	bool ended;
 	bool gone;
 	struct timespec attached; /* CLOCK_REALTIME */
-	const struct weir_backend *backend;
+	const struct weir_backend *backend; /* never changes; what is behind it does when the process ends */
 	void *private; /* of the backend */
 	struct weir_schemas schemas;
 	u8 uuid[16]; /* random; weir_source_uuid() gives the one for a trace */
@@ -78,7 +87,8 @@ void weir_trace_get(struct weir_trace *trace);
 void weir_trace_put(struct weir_trace *trace);
 
 int weir_trace_set_enabled(struct weir_trace *trace, bool enabled);
-/* Geometry: -EBUSY when the trace is enabled or holds events. 0 keeps a value. */
+/* The low 16 bits of an epoch: shifts of 0 keep their value, flags are taken as they are. -EBUSY when the
+ * trace is enabled or holds events, -EINVAL out of bounds. */
 int weir_trace_set_geometry(struct weir_trace *trace, u64 epoch_bits, const char **why);
 int weir_trace_set_rules(struct weir_trace *trace, const char *rules, bool append, const char **why);
 int weir_trace_set_processes(struct weir_trace *trace, const char *words, const char **why);
@@ -88,14 +98,19 @@ void weir_trace_text(struct weir_trace *trace, char rules[WEIR_RULES_SIZE], char
 u64 weir_trace_dead_bytes(struct weir_trace *trace); /* held by ended sources */
 u64 weir_trace_dropped(struct weir_trace *trace);    /* ended sources dropped for max_bytes */
 
-/* One line of text, without newline, becomes marker:print. */
+/* One line of text, without newline, becomes marker:print. -EBADF while the trace is not enabled (as ftrace's
+ * trace_marker), -EMSGSIZE longer than a sub-buffer, -ENOSPC discard mode and full (counted as lost),
+ * -EDQUOT no memory left to the owner. `pid`: of the writing thread, also the context. */
 int weir_trace_mark(struct weir_trace *trace, const char *text, size_t len, pid_t pid);
 
 /* ---- sources ----------------------------------------------------------------------------------------------*/
 
-struct weir_source *weir_source_find(const char *name); /* with a reference, or NULL */
-/* Calls fn for every source in order of serial, under rcu_read_lock, until it returns non-zero. fn may take
- * references and must not block. */
+struct weir_source *weir_source_find(const char *name); /* a process; with a reference, or NULL */
+/* The source `name` as seen in a trace: a process that the trace records, or the trace's own marker-0 (every
+ * trace has one of that name; weir_source_find() knows none of them). With a reference, or NULL. */
+struct weir_source *weir_trace_source(struct weir_trace *trace, const char *name);
+/* Calls fn for every source, the markers included, in order of serial, under rcu_read_lock, until it returns
+ * non-zero; returns that. The registry holds a reference during the call. fn must not block. */
 int weir_sources_each(int (*fn)(struct weir_source *source, void *arg), void *arg);
 void weir_source_get(struct weir_source *source);
 void weir_source_put(struct weir_source *source);
@@ -124,7 +139,14 @@ extern struct weir_daemon weir_daemon;
 u64 weir_clock_now(void); /* ns, as records carry */
 
 /* Quotas a uid, root exempt; see quota.c. take returns 0 or -EDQUOT. */
-enum weir_quota { WEIR_QUOTA_TRACES, WEIR_QUOTA_PROCESSES, WEIR_QUOTA_BYTES, WEIR_QUOTA_COPIES, WEIR_QUOTA_CONNECTIONS, WEIR_QUOTA_COUNT };
+enum weir_quota {
+	WEIR_QUOTA_TRACES,
+	WEIR_QUOTA_PROCESSES,	/* attached */
+	WEIR_QUOTA_BYTES,	/* held for ended processes and for markers */
+	WEIR_QUOTA_COPIES,	/* bytes of open copies */
+	WEIR_QUOTA_CONNECTIONS, /* that have not said anything yet */
+	WEIR_QUOTA_COUNT
+};
 int weir_quota_take(uid_t uid, enum weir_quota what, u64 amount);
 void weir_quota_give(uid_t uid, enum weir_quota what, u64 amount);
 
