@@ -59,8 +59,11 @@ struct weir_relay {
 	void *priv;
 	struct weir_relay_page *write; /* cache */
 	size_t next;		       /* where sequential writing goes on */
+	size_t back;		       /* where a writer that was jumped over goes on; `size`: nowhere */
+	size_t gap;		       /* where what was jumped over ends; `size`: nothing is outstanding */
 	u64 random;		       /* accesses that were neither sequential nor a legal jump */
 	bool warned;
+	struct weir_relay_cursor own; /* the writer's, for headers */
 };
 
 /* All return 0 or -errno: -EINVAL outside the buffer, -ENOMEM no page. See relay.c for each. */
