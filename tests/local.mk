@@ -16,9 +16,25 @@ AM_TESTS_ENVIRONMENT = \
 	WEIR_SOAK='$(WEIR_SOAK)'; export WEIR_SOAK; \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
-UNIT_TESTS =
+# ---- unit: cmocka programs against the core
+UNIT_TESTS = \
+	tests/unit/cases \
+	tests/unit/relay_user
 UNIT_LIBS = lib/core/libcore.la $(CMOCKA_LIBS)
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/cases $(CMOCKA_CFLAGS)
 
+tests_unit_cases_SOURCES = \
+	tests/cases/cases.h \
+	tests/cases/relay.c \
+	tests/unit/run_cases.c
+tests_unit_cases_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_cases_LDADD = $(UNIT_LIBS)
+
+tests_unit_relay_user_SOURCES = tests/unit/relay_user.c
+tests_unit_relay_user_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_relay_user_LDADD = $(CMOCKA_LIBS)
+
+# ---- mount: scripts against real mounts
 MOUNT_TESTS =
 
 TSAN_TESTS =
