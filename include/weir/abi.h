@@ -139,7 +139,8 @@ struct weir_config {
 	__u32 nr_cpus;    /* possible CPUs; a process has nr_cpus + 1 rings a slot */
 	__u32 nr_slots;   /* WEIR_SLOTS */
 	struct weir_clock clock;
-	__u8 reserved[4096 - 40];
+	__u64 counter;    /* of the newest epoch there ever was; a daemon continues above it */
+	__u8 reserved[4096 - 48];
 	struct weir_slot slot[WEIR_SLOTS];
 };
 
