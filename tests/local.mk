@@ -19,7 +19,8 @@ AM_TESTS_ENVIRONMENT = \
 # ---- unit: cmocka programs against the core
 UNIT_TESTS = \
 	tests/unit/cases \
-	tests/unit/relay_user
+	tests/unit/relay_user \
+	tests/unit/schema
 UNIT_LIBS = lib/core/libcore.la $(CMOCKA_LIBS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/cases $(CMOCKA_CFLAGS)
 
@@ -33,6 +34,10 @@ tests_unit_cases_LDADD = $(UNIT_LIBS)
 tests_unit_relay_user_SOURCES = tests/unit/relay_user.c
 tests_unit_relay_user_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_relay_user_LDADD = $(CMOCKA_LIBS)
+
+tests_unit_schema_SOURCES = tests/unit/make.h tests/unit/schema.c
+tests_unit_schema_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_schema_LDADD = $(UNIT_LIBS)
 
 # ---- mount: scripts against real mounts
 MOUNT_TESTS =

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * weir umount: root asks the kernel, everybody else asks fusermount3, which knows whose mount it is.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "cmd_i.h"
+
+/* Undoes the octal escapes of /proc/self/mounts. */
+static void unescape(char *s)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
+			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 3;
+		} else {
+			*out++ = *s;
+		}
+	}
+	*out = '\0';
+}
+
+/* Is the topmost mount at `path` one of ours? Its daemon may be gone, so no file is asked. */
+static bool is_weir(const char *path)
+{
+	FILE *mounts = fopen("/proc/self/mounts", "re");
+	bool found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (mounts && getline(&line, &size, mounts) > 0) {
+		char *rest = line;
+		char *type;
+		char *point;
+
+		strsep(&rest, " ");
+		point = strsep(&rest, " ");
+		type = strsep(&rest, " ");
+		if (!point || !type)
+			continue;
+		unescape(point);
+		if (!strcmp(point, path))
+			found = !strcmp(type, "fuse.weir");
+	}
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return found;
+}
+
+/* The mount point's real name without asking the mount itself: a dead one answers ENOTCONN. */
+static char *real_name(const char *path)
+{
+	char *copy = strdup(path), *slash, *dir, *name = NULL;
+	size_t len = copy ? strlen(copy) : 0;
+
+	while (len > 1 && copy[len - 1] == '/')
+		copy[--len] = '\0';
+	slash = copy ? strrchr(copy, '/') : NULL;
+	if (slash && slash[1] && strcmp(slash + 1, ".") && strcmp(slash + 1, "..")) {
+		*slash = '\0';
+		dir = realpath(slash == copy ? "/" : copy, NULL);
+		if (dir && asprintf(&name, "%s/%s", strcmp(dir, "/") ? dir : "", slash + 1) < 0)
+			name = NULL;
+		free(dir);
+	} else {
+		name = realpath(path, NULL);
+	}
+	free(copy);
+	return name;
+}
+
+int weir_umount_main(int argc, char **argv)
+{
+	const char *path = argc > 1 ? argv[1] : weir_mountpoint();
+	char *name;
+	int ret = 0;
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return weir_usage(argc == 2 && !strcmp(argv[1], "--help"), "umount [MOUNTPOINT]\n");
+	name = real_name(path);
+	if (!name)
+		return weir_fail("%s", path);
+	if (!is_weir(name)) {
+		ret = weir_fail_why(path, "no trace file system is mounted here");
+	} else if (geteuid() == 0) {
+		if (umount2(name, UMOUNT_NOFOLLOW))
+			ret = weir_fail("%s", path);
+	} else {
+		execlp("fusermount3", "fusermount3", "-u", name, NULL);
+		ret = weir_fail("fusermount3");
+	}
+	free(name);
+	return ret;
+}
