@@ -37,6 +37,7 @@ extern "C" {
 #define WEIR_SITE_FIELDS 1u /* text is from weir_trace_fields: weir_type(name, ...) */
 #define WEIR_SITE_GUARD 2u  /* weir_enabled: has no fields and no schema */
 #define WEIR_SITE_LISTED 4u /* libweir's: is in its list */
+#define WEIR_SITE_MUTE 8u   /* libweir's: has no schema, is never recorded */
 
 struct weir_site {
 	__u64 match;		    /* generation | mask of the slots that record it; libweir's */
@@ -101,8 +102,7 @@ __attribute__((constructor(101), unused)) static void weir_object_start_(void)
 	if (!client || client->version != WEIR_ABI_VERSION)
 		return;
 	weir_object_.client = client;
-	if (&__start_weir_sites[0] != &__stop_weir_sites[0])
-		client->add(__start_weir_sites, __stop_weir_sites);
+	client->add(__start_weir_sites, __stop_weir_sites); /* none: it maps the control all the same */
 	weir_object_.generation = client->generation;
 }
 
@@ -114,8 +114,7 @@ __attribute__((destructor(101), unused)) static void weir_object_stop_(void)
 		return;
 	weir_object_.generation = &weir_object_.none;
 	weir_object_.client = 0;
-	if (&__start_weir_sites[0] != &__stop_weir_sites[0])
-		client->remove(__start_weir_sites, __stop_weir_sites);
+	client->remove(__start_weir_sites, __stop_weir_sites);
 }
 
 /* Nonzero while some trace records the site. One word is compared at a disabled site. */

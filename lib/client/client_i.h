@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * client: what libweir's files share.
+ *
+ *   site.c      the event path: staged fields -> ring append
+ *   fallback.c  the locked ring of threads without rseq
+ *   stage.c     strings and sequences, larger stages
+ *   reload.c    a generation changed: match sites against the traces' rules
+ *   rules.c     globs, rules, which processes
+ *   sites.c     the list of sites, their descriptors
+ *   attach.c    the three mappings; the one message to the daemon; fork
+ *   vfork.S     vfork that marks the child
+ *
+ * Who may change what:
+ *
+ *                      event path   reload     add, remove   attach
+ *   site->match        read         lock       lock          lock
+ *   client.slot[]      read         lock       -             lock
+ *   rings, stages      write        -          -             remapped, see attach.c
+ *   the rest           read         lock       lock          lock
+ *
+ * `lock` is client.lock. The event path only tries it: whoever does not get it goes on with the old match.
+ */
+#ifndef WEIR_CLIENT_I_H
+#define WEIR_CLIENT_I_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <weir/trace.h>
+#include "weir_ring.h"
+
+/* One trace slot, as the event path sees it. */
+struct weir_client_slot {
+	u64 epoch;
+	struct weir_ring *ring; /* of CPU 0 */
+	char *data;		/* of CPU 0; CPU n's begins n << stride_shift further */
+	struct weir_relay relay; /* the extra ring's bytes */
+};
+
+struct weir_client_state {
+	/* read on the event path, changed only while nothing is recorded or at an attach */
+	u64 clock_base, clock_mult; /* mult 0: CLOCK_MONOTONIC */
+	u32 nr_cpus;
+	u32 stride_shift;
+	const u32 *alive; /* 1; wiped to 0 in a child that was forked behind pthread_atfork's back */
+	struct weir_client_slot slot[WEIR_SLOTS];
+
+	/* under the lock */
+	const struct weir_control *control; /* NULL: weir is not here, or disabled */
+	struct weir_process *process;
+	size_t process_size;
+	char *buffers;
+	size_t buffers_size;
+	u64 server;	/* attached to; 0: none */
+	u32 uid;	/* then */
+	u64 generation; /* matched */
+	u32 mapped;	/* slots whose buffers are accessible */
+	u32 nr_events;
+	struct weir_site *sites;
+	bool debug;
+	char rundir[108];
+};
+
+/* One a thread. A vfork child runs on its parent's. The alignment leaves room for a depth: see fallback.c. */
+struct weir_client_thread {
+	u32 vforked; /* depth; vfork.S adds to it */
+	u32 tid;     /* 0: not known yet */
+} __attribute__((aligned(64)));
+
+#define WEIR_LOCAL __attribute__((visibility("hidden")))
+
+extern struct weir_client weir_client_1 __attribute__((visibility("default")));
+extern struct weir_client_state weir_client_state WEIR_LOCAL;
+extern __thread struct weir_client_thread weir_client_thread WEIR_LOCAL
+	__attribute__((tls_model("initial-exec")));
+
+/* A lock that nobody waits for on the event path and that a fork cannot leave held: see attach.c. */
+bool weir_client_trylock(void);
+void weir_client_lock(void);
+void weir_client_unlock(void);
+void weir_client_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+void weir_client_init(void);
+int weir_client_attach(const struct weir_config *config);
+void weir_client_forked(void);
+bool weir_client_read_config(struct weir_config *config, u32 *slots);
+
+void weir_client_reload(void);
+u64 weir_client_match(const struct weir_site *site);
+int weir_client_refresh(struct weir_site *site);
+
+void weir_client_add(struct weir_site **first, struct weir_site **last);
+void weir_client_remove(struct weir_site **first, struct weir_site **last);
+void weir_client_list(struct weir_site *site);
+void weir_schema_add(struct weir_site *site);
+size_t weir_site_name(const struct weir_site *site);
+
+void weir_client_emit(struct weir_site *site, struct weir_cursor *cursor);
+void weir_client_string(struct weir_cursor *cursor, const char *s);
+void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
+void weir_stage_release(struct weir_cursor *cursor);
+void weir_fallback_append(struct weir_client_slot *slot, u64 epoch, u32 id, const char *body, size_t len);
+void weir_fallback_forked(void);
+u32 weir_client_tid(void);
+u64 weir_client_clock(void);
+
+#endif /* WEIR_CLIENT_I_H */

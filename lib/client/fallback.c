@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * fallback: the extra ring, number nr_cpus, of threads without rseq (an old kernel, valgrind, another
+ * architecture, a thread that is just starting) and of vfork children, who run unregistered on their parent's
+ * TLS. Always under one lock of the process.
+ *
+ * Nobody waits for the lock: it is tried a bounded number of times, then the event is lost. A signal handler
+ * that interrupted the holder is lost at once. The lock is in private memory, so a process that dies takes it
+ * along; a fork child starts with it free. A vfork child may die holding it and leave its parent alive: the
+ * lock's word names its holder, TLS address and vfork depth, so that the parent, back at a smaller depth on
+ * the same TLS, sees that the holder is gone.
+ */
+#include <stdint.h>
+#include <string.h>
+#include "client_i.h"
+
+#define WEIR_FALLBACK_TRIES 4096
+#define WEIR_DEPTH_MASK (sizeof(struct weir_client_thread) - 1)
+
+static uintptr_t weir_fallback_holder;
+
+static inline void weir_relax(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#else
+	__asm__ __volatile__("" ::: "memory");
+#endif
+}
+
+/* The holder is this thread itself: a signal handler on top of it, unless it was a vfork child that died. */
+static bool weir_fallback_is_mine(uintptr_t holder, uintptr_t me)
+{
+	return (holder & ~WEIR_DEPTH_MASK) == (me & ~WEIR_DEPTH_MASK);
+}
+
+static bool weir_fallback_lock(void)
+{
+	uintptr_t me = (uintptr_t)&weir_client_thread + (weir_client_thread.vforked & WEIR_DEPTH_MASK), holder;
+	int tries;
+
+	for (tries = 0; tries < WEIR_FALLBACK_TRIES; tries++) {
+		holder = __atomic_load_n(&weir_fallback_holder, __ATOMIC_RELAXED);
+		if (holder && weir_fallback_is_mine(holder, me) && holder <= me)
+			return false;
+		if ((!holder || weir_fallback_is_mine(holder, me)) &&
+		    __atomic_compare_exchange_n(&weir_fallback_holder, &holder, me, 0, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return true;
+		weir_relax();
+	}
+	return false;
+}
+
+static void weir_fallback_unlock(void)
+{
+	__atomic_store_n(&weir_fallback_holder, 0, __ATOMIC_RELEASE);
+}
+
+/* In a fork child: another holder is not here; this thread may be one, below the handler that forked. */
+void weir_fallback_forked(void)
+{
+	if (!weir_fallback_is_mine(weir_fallback_holder, (uintptr_t)&weir_client_thread))
+		weir_fallback_holder = 0;
+}
+
+/* body: what follows the record's first word, zero-padded to 8; len: exact, the first word included. */
+void weir_fallback_append(struct weir_client_slot *slot, u64 epoch, u32 id, const char *body, size_t len)
+{
+	struct weir_ring *ring = slot->ring + weir_client_state.nr_cpus;
+	char *record = (char *)body - 8; /* the stage has room for the first word */
+	u64 time, word;
+
+	if (!weir_fallback_lock()) {
+		weir_ring_lose(ring, epoch);
+		return;
+	}
+	time = weir_client_clock();
+	word = id | time << WEIR_TIME_SHIFT;
+	memcpy(record, &word, sizeof(word));
+	slot->relay.subbuf_shift = weir_epoch_subbuf_shift(epoch);
+	weir_ring_append_locked(ring, &slot->relay, epoch, weir_client_state.nr_cpus, time, record, len);
+	weir_fallback_unlock();
+}

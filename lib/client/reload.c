@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * reload: the generation changed, so match all sites against the traces' rules.
+ *
+ * One thread does it, from whichever event site noticed, perhaps in a signal handler; the others go on with
+ * what they have. errno is kept; nothing is allocated.
+ *
+ *   control:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded
+ *                          before the latch is read, so what is read is at least as new
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include "client_i.h"
+#include "rules_i.h"
+
+static u32 weir_lock;
+
+bool weir_client_trylock(void)
+{
+	return !__atomic_exchange_n(&weir_lock, 1, __ATOMIC_ACQUIRE);
+}
+
+void weir_client_unlock(void)
+{
+	__atomic_store_n(&weir_lock, 0, __ATOMIC_RELEASE);
+}
+
+static struct weir_config weir_config; /* the last one read; under the lock */
+
+/*
+ * Reads the header and the slots that are in use. The latch: see abi.h. At most three tries: a daemon that
+ * was killed while it wrote leaves one copy whole, and one that writes without end must not spin anybody.
+ */
+bool weir_client_read_config(struct weir_config *config, u32 *slots)
+{
+	const struct weir_control *control = weir_client_state.control;
+	const struct weir_config *copy;
+	u64 sequence;
+	int tries, i;
+
+	for (tries = 0; tries < 3; tries++) {
+		sequence = smp_load_acquire(&control->sequence);
+		copy = &control->copy[sequence & 1];
+		memcpy(config, copy, offsetof(struct weir_config, slot));
+		*slots = 0;
+		for (i = 0; i < (int)WEIR_SLOTS; i++) {
+			if (!READ_ONCE(copy->slot[i].epoch))
+				continue;
+			memcpy(&config->slot[i], &copy->slot[i], sizeof(config->slot[i]));
+			*slots |= 1u << i;
+		}
+		smp_rmb();
+		if (READ_ONCE(control->sequence) == sequence)
+			return true;
+	}
+	return false;
+}
+
+/* Does this process record into the slot at all? */
+static bool weir_slot_wanted(const struct weir_slot *slot)
+{
+	unsigned int shift = weir_epoch_ring_shift(slot->epoch);
+
+	return (slot->flags & WEIR_SLOT_ENABLED) && ((slot->flags & WEIR_SLOT_ALL) || slot->owner == weir_client_state.uid) &&
+	       weir_epoch_subbuf_shift(slot->epoch) >= WEIR_SUBBUF_SHIFT_MIN && shift <= weir_client_state.stride_shift &&
+	       weir_processes_match(slot->processes);
+}
+
+/* The buffers of a slot are made accessible when its trace first matches. */
+static bool weir_slot_map(unsigned int n)
+{
+	size_t size = ((size_t)weir_client_state.nr_cpus + 1) << weir_client_state.stride_shift;
+
+	if (!(weir_client_state.mapped & 1u << n)) {
+		if (mprotect(weir_client_state.buffers + n * size, size, PROT_READ | PROT_WRITE))
+			return false;
+		weir_client_state.mapped |= 1u << n;
+	}
+	return true;
+}
+
+static u32 weir_wanted; /* slots; under the lock */
+
+/* The word for a site, by the configuration that was matched last. Context: client.lock. */
+u64 weir_client_match(const struct weir_site *site)
+{
+	u64 match = weir_client_state.generation;
+	size_t len = weir_site_name(site);
+	u32 left;
+	int n;
+
+	for (left = site->flags & WEIR_SITE_MUTE ? 0 : weir_wanted; left; left &= left - 1) {
+		n = __builtin_ctz(left);
+		if (weir_rules_match(weir_config.slot[n].rules, site->text, len))
+			match |= 1u << n;
+	}
+	return match;
+}
+
+/* Step 1: no site writes into a slot whose trace goes or changes. */
+static void weir_unmatch(u32 slots)
+{
+	struct weir_site *site;
+
+	if (!slots)
+		return;
+	for (site = weir_client_state.sites; site; site = site->next)
+		if (site->match & slots)
+			__atomic_and_fetch(&site->match, ~(u64)slots, __ATOMIC_RELEASE); /* reload:D */
+}
+
+static void weir_rematch(u32 slots)
+{
+	struct weir_client_slot *slot;
+	struct weir_site *site;
+	u32 wanted = 0, changed = 0;
+	u64 epoch;
+	unsigned int n;
+
+	for (n = 0; n < WEIR_SLOTS; n++) {
+		epoch = slots & 1u << n ? weir_config.slot[n].epoch : 0;
+		if (epoch && weir_slot_wanted(&weir_config.slot[n]) && weir_slot_map(n))
+			wanted |= 1u << n;
+		if (weir_client_state.slot[n].epoch != epoch)
+			changed |= 1u << n;
+	}
+	weir_unmatch(changed | (~wanted & (WEIR_GENERATION_STEP - 1)));
+	for (n = 0; n < WEIR_SLOTS; n++) {
+		slot = &weir_client_state.slot[n];
+		if (changed & 1u << n)
+			__atomic_store_n(&slot->epoch, slots & 1u << n ? weir_config.slot[n].epoch : 0,
+					 __ATOMIC_RELEASE);
+	}
+	weir_wanted = wanted;
+	for (site = weir_client_state.sites; site; site = site->next)
+		__atomic_store_n(&site->match, weir_client_match(site), __ATOMIC_RELEASE); /* reload:D */
+}
+
+/**
+ * weir_client_reload() - match all sites anew
+ *
+ * Attaches first if the daemon is another one than before, or is there for the first time.
+ *
+ * Context: client.lock; any, also signal handlers. Makes system calls.
+ */
+void weir_client_reload(void)
+{
+	u64 generation = smp_load_acquire(&weir_client_state.control->generation); /* reload:E */
+	u32 slots;
+
+	if (!weir_client_read_config(&weir_config, &slots))
+		return;
+	if (weir_config.server != weir_client_state.server && weir_client_attach(&weir_config))
+		slots = 0; /* not seen by anybody: record nothing until the next generation */
+	weir_client_state.generation = generation;
+	weir_rematch(slots);
+}
+
+/**
+ * weir_client_refresh() - a site found its word stale
+ * @site: a listed one, or one whose object's constructors have not come to it yet
+ *
+ * Context: any; errno is kept.
+ *
+ * Return: nonzero if the site is recorded. While another thread reloads, by the old match.
+ */
+int weir_client_refresh(struct weir_site *site)
+{
+	int saved = errno;
+
+	if (weir_client_trylock()) {
+		if (!(site->flags & WEIR_SITE_LISTED))
+			weir_client_list(site);
+		if (READ_ONCE(weir_client_state.control->generation) != weir_client_state.generation)
+			weir_client_reload();
+		weir_client_unlock();
+		errno = saved;
+	}
+	return (READ_ONCE(site->match) & (WEIR_GENERATION_STEP - 1)) != 0;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * ring, writing: what the next append has to do, and the locked commit.
+ *
+ * weir_ring_plan() decides; who commits depends on the writer: one rseq section in user space
+ * (client/rseq_x86_64.h), a lock for threads without rseq and for the marker (below), reserve and publish in
+ * the kernel. All three leave the same bytes for the same reader. Labels: weir_ring.h.
+ */
+#include "weir_ring.h"
+
+/* In discard mode, how far the reader has come in this epoch. Of another epoch: nowhere yet. */
+static u64 weir_ring_consumed(const struct weir_ring *ring, u64 epoch)
+{
+	return READ_ONCE(ring->consumed_epoch) == epoch ? READ_ONCE(ring->consumed) : 0;
+}
+
+static void weir_ring_header(struct weir_packet *header, unsigned int cpu, u64 seq, u64 time, u64 lost)
+{
+	memset(header, 0, sizeof(*header));
+	header->magic = WEIR_CTF_MAGIC;
+	header->stream_instance_id = cpu;
+	header->timestamp_begin = time;
+	header->packet_seq_num = seq;
+	header->events_discarded = lost;
+	header->cpu_id = cpu;
+}
+
+/**
+ * weir_ring_plan() - decide how a record is appended
+ * @ring: only lost and consumed are read here
+ * @state: what the writer loaded before it read the clock; the commit compares it again
+ * @epoch: of the record's trace
+ * @cpu: the ring's number
+ * @time: of the record, ns
+ * @len: of the record, bytes, exact
+ * @step: filled in for APPEND and SWITCH
+ *
+ * Pure but for the loads named above; any context. A packet is switched when the record does not fit, at
+ * offset 0 of a sub-buffer, and when the record's time is 2^47 past the packet's begin (readers extend the
+ * record's 48 bits from there).
+ */
+enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const struct weir_ring_state *state,
+					  u64 epoch, unsigned int cpu, u64 time, size_t len,
+					  struct weir_ring_step *step)
+{
+	u64 size = weir_epoch_subbuf_size(epoch), position = state->position, packet;
+
+	if (state->epoch != epoch)
+		return state->epoch < epoch ? WEIR_PLAN_RESET : WEIR_PLAN_STALE;
+	if (len > size - WEIR_PACKET_FIRST)
+		return WEIR_PLAN_TOO_LARGE;
+	if (weir_ring_fits(epoch, position, state->begin, time, len)) {
+		step->start = weir_align8(position);
+		step->next = step->start + len;
+		return WEIR_PLAN_APPEND;
+	}
+
+	packet = (position + size - 1) & ~(size - 1);
+	if ((epoch & WEIR_EPOCH_DISCARD) &&
+	    packet + size - weir_ring_consumed(ring, epoch) > weir_epoch_ring_size(epoch))
+		return WEIR_PLAN_FULL;
+	step->start = packet;
+	step->next = packet + WEIR_PACKET_FIRST + len;
+	step->claim = packet + size;
+	step->seal = position != 0;
+	step->old = (position - 1) & ~(size - 1);
+	step->content = (position - step->old) * 8;
+	weir_ring_header(&step->header, cpu, packet >> weir_epoch_subbuf_shift(epoch), time,
+			 weir_lost_count(READ_ONCE(ring->lost), epoch));
+	return WEIR_PLAN_SWITCH;
+}
+
+/**
+ * weir_ring_lose() - count an event that was not recorded
+ * @ring: any ring of the trace
+ * @epoch: of the event's trace
+ *
+ * Lock-free, signal-safe. The count belongs to the epoch: an older one is replaced, a newer one is left alone
+ * (the event's trace is gone). The tag has 20 bits, compared as a circle.
+ */
+void weir_ring_lose(struct weir_ring *ring, u64 epoch)
+{
+	u64 old, new, tag = weir_lost_tag(epoch);
+
+	do {
+		old = READ_ONCE(ring->lost);
+		if ((old & ~WEIR_LOST_COUNT_MASK) == tag)
+			new = old + 1;
+		else if (old && (s64)(tag - (old & ~WEIR_LOST_COUNT_MASK)) < 0)
+			return;
+		else
+			new = tag | 1;
+	} while (!weir_cmpxchg(&ring->lost, old, new));
+}
+
+static void weir_ring_reset_locked(struct weir_ring *ring, u64 epoch)
+{
+	WRITE_ONCE(ring->position, 0);
+	WRITE_ONCE(ring->claim, 0);
+	WRITE_ONCE(ring->begin, 0);
+	smp_store_release(&ring->epoch, epoch); /* reset:C */
+}
+
+/* The record itself, and zeros up to the next multiple of 8, so that no old byte lies between records. */
+static int weir_ring_write_record(struct weir_relay *relay, u64 epoch, u64 start, const void *record, size_t len)
+{
+	static const u8 zero[8];
+	u64 mask = weir_epoch_ring_size(epoch) - 1, end = start + len;
+	int err;
+
+	err = weir_relay_write(relay, start & mask, record, len);
+	if (!err && (end & 7))
+		err = weir_relay_write(relay, end & mask, zero, 8 - (end & 7));
+	return err;
+}
+
+static int weir_ring_switch_locked(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, u64 time,
+				   const struct weir_ring_step *step)
+{
+	u64 mask = weir_epoch_ring_size(epoch) - 1;
+	u64 size = weir_epoch_subbuf_size(epoch) * 8;
+	struct weir_packet *old;
+	int err;
+
+	WRITE_ONCE(ring->claim, step->claim);
+	smp_wmb(); /* switch:A */
+	if (step->seal) {
+		old = weir_relay_header(relay, &relay->own, step->old & mask);
+		if (!old)
+			return -EFAULT;
+		WRITE_ONCE(old->timestamp_end, time);
+		WRITE_ONCE(old->content_size, step->content);
+		WRITE_ONCE(old->packet_size, size);
+	}
+	err = weir_relay_write(relay, step->start & mask, &step->header, sizeof(step->header));
+	if (!err)
+		WRITE_ONCE(ring->begin, time);
+	return err;
+}
+
+/**
+ * weir_ring_append_locked() - append under the caller's lock
+ * @ring: its control words
+ * @relay: its bytes
+ * @epoch: of the record's trace
+ * @cpu: the ring's number
+ * @time: the clock, read under the same lock; in the record's first word already
+ * @record: header word, context, fields
+ * @len: exact
+ *
+ * A writer that dies inside leaves no hole: position is stored last. Frames are populated, so it may sleep
+ * where the relay's memory does.
+ *
+ * Return: 0; -ESTALE the trace is gone, nothing counted; -ENOSPC, -EMSGSIZE or the relay's error: counted as
+ * lost.
+ */
+int weir_ring_append_locked(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, unsigned int cpu,
+			    u64 time, const void *record, size_t len)
+{
+	struct weir_ring_state state;
+	struct weir_ring_step step;
+	u64 start;
+	int err = 0;
+
+	if (READ_ONCE(ring->epoch) < epoch)
+		weir_ring_reset_locked(ring, epoch);
+	state.epoch = READ_ONCE(ring->epoch);
+	state.position = READ_ONCE(ring->position);
+	state.begin = READ_ONCE(ring->begin);
+	switch (weir_ring_plan(ring, &state, epoch, cpu, time, len, &step)) {
+	case WEIR_PLAN_APPEND:
+		start = step.start;
+		break;
+	case WEIR_PLAN_SWITCH:
+		start = step.start + WEIR_PACKET_FIRST;
+		err = weir_ring_switch_locked(ring, relay, epoch, time, &step);
+		break;
+	case WEIR_PLAN_FULL:
+		err = -ENOSPC;
+		break;
+	case WEIR_PLAN_TOO_LARGE:
+		err = -EMSGSIZE;
+		break;
+	default:
+		return -ESTALE;
+	}
+	if (!err)
+		err = weir_ring_write_record(relay, epoch, start, record, len);
+	if (err) {
+		weir_ring_lose(ring, epoch);
+		return err;
+	}
+	smp_store_release(&ring->position, step.next); /* append:B */
+	return 0;
+}
