@@ -563,6 +563,20 @@ WEIR_CASE(relay_legal_nested_small)
 	fixture_free(f);
 }
 
+/* Three levels: what comes back a little does not move the place where sequential writing goes on. */
+WEIR_CASE(relay_legal_nested_twice)
+{
+	struct fixture *f = fixture_new(&counting);
+
+	WEIR_EXPECT(f);
+	WEIR_EXPECT(put(f, 0, 48) && put(f, 144, 8));
+	WEIR_EXPECT(put(f, 96, 48) && f->relay.next == 152);
+	WEIR_EXPECT(put(f, 48, 48) && f->relay.next == 152);
+	WEIR_EXPECT(put(f, 152, 600) && put(f, SUBBUF, 8));
+	WEIR_EXPECT(f->relay.random == 0);
+	fixture_free(f);
+}
+
 /* Records larger than a page, the outer one not begun, begun, and again in the next sub-buffer. */
 WEIR_CASE(relay_legal_nested_large)
 {
@@ -626,6 +640,7 @@ const struct weir_case weir_relay_cases[] = {
 	WEIR_CASE_ROW(relay_legal_alignment),
 	WEIR_CASE_ROW(relay_legal_reader_seeks),
 	WEIR_CASE_ROW(relay_legal_nested_small),
+	WEIR_CASE_ROW(relay_legal_nested_twice),
 	WEIR_CASE_ROW(relay_legal_nested_large),
 	WEIR_CASE_ROW(relay_legal_nested_switch),
 	{},
