@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * copy: the bytes of data files. They are made when a file is opened, once for all who open the same state,
+ * and stay for a while after the last close, since readers come back: the oldest go first when the idle ones
+ * are more than WEIR_COPY_IDLE_BYTES, or when their owner's quota is needed for new ones.
+ */
+#include <sys/mman.h>
+
+#include "tree_i.h"
+
+#define WEIR_COPY_IDLE_BYTES (64ull << 20)
+#define WEIR_COPY_IDLE_MS 3000u
+#define WEIR_COPY_BUCKETS 1024u
+
+struct weir_copy {
+	struct list_head list; /* most recently used last */
+	struct list_head bucket;
+	struct weir_place place;
+	unsigned int opens;
+	u64 used; /* ms */
+	uid_t uid; /* whose quota holds it */
+	pthread_mutex_t lock; /* while the bytes are made */
+	bool made;
+	int error;
+	void *data;
+	size_t size;
+};
+
+static struct list_head weir_copies = { &weir_copies, &weir_copies };
+static struct list_head weir_copy_buckets[WEIR_COPY_BUCKETS];
+static pthread_mutex_t weir_copies_lock = PTHREAD_MUTEX_INITIALIZER;
+static u64 weir_copies_bytes;	   /* all that are charged */
+static u64 weir_copies_idle_bytes; /* nobody has them open */
+
+void weir_copy_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < WEIR_COPY_BUCKETS; i++)
+		INIT_LIST_HEAD(&weir_copy_buckets[i]);
+}
+
+static struct list_head *weir_copy_bucket(const struct weir_place *place)
+{
+	u64 hash = place->source->serial << 32 ^ place->trace->serial << 16 ^ place->state.cpu;
+
+	return &weir_copy_buckets[(hash ^ place->row->ino) * 0x9e3779b97f4a7c15ull >> 54];
+}
+
+/* Under the lock. */
+static void weir_copy_unlist(struct weir_copy *copy)
+{
+	list_del(&copy->list);
+	list_del(&copy->bucket);
+	weir_copies_bytes -= copy->size;
+}
+
+const void *weir_copy_data(const struct weir_copy *copy)
+{
+	return copy->data;
+}
+
+u64 weir_copy_bytes(void)
+{
+	return READ_ONCE(weir_copies_bytes);
+}
+
+static bool weir_copy_is(const struct weir_copy *copy, const struct weir_place *place)
+{
+	const struct weir_state *a = &copy->place.state, *b = &place->state;
+
+	return copy->place.row == place->row && copy->place.trace == place->trace &&
+	       copy->place.source == place->source && a->cpu == b->cpu && a->ring.end == b->ring.end &&
+	       a->ring.begin == b->ring.begin && a->ring.epoch == b->ring.epoch && a->ring.lost == b->ring.lost &&
+	       a->count == b->count && a->size == b->size;
+}
+
+static void weir_copy_free(struct weir_copy *copy)
+{
+	if (copy->data)
+		munmap(copy->data, copy->size);
+	weir_quota_give(copy->uid, WEIR_QUOTA_COPIES, copy->size);
+	pthread_mutex_destroy(&copy->lock);
+	weir_place_put(&copy->place);
+	free(copy);
+}
+
+/* The idle copy to go, out of the list; NULL: none. Under the lock. */
+static struct weir_copy *weir_copy_oldest(uid_t uid, bool any, u64 now)
+{
+	struct weir_copy *copy;
+
+	list_for_each_entry(copy, &weir_copies, list) {
+		if (copy->opens)
+			continue;
+		if (any ? copy->uid == uid
+			: weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES || now - copy->used > WEIR_COPY_IDLE_MS) {
+			weir_copy_unlist(copy);
+			weir_copies_idle_bytes -= copy->size;
+			return copy;
+		}
+	}
+	return NULL;
+}
+
+static bool weir_copy_evict(uid_t uid, bool any)
+{
+	struct weir_copy *copy;
+
+	pthread_mutex_lock(&weir_copies_lock);
+	copy = weir_copy_oldest(uid, any, weir_now_ms());
+	pthread_mutex_unlock(&weir_copies_lock);
+	if (copy)
+		weir_copy_free(copy);
+	return copy;
+}
+
+/* Frees what has been idle for long; at the end, `all`. */
+void weir_copy_sweep(bool all)
+{
+	struct weir_copy *copy, *next;
+
+	while (weir_copy_evict(0, false))
+		;
+	if (!all)
+		return;
+	list_for_each_entry_safe(copy, next, &weir_copies, list)
+		weir_copy_free(copy);
+	INIT_LIST_HEAD(&weir_copies);
+}
+
+static int weir_copy_charge(uid_t uid, size_t size)
+{
+	int err;
+
+	do {
+		err = weir_quota_take(uid, WEIR_QUOTA_COPIES, size);
+	} while (err == -EDQUOT && weir_copy_evict(uid, true));
+	return err;
+}
+
+static struct weir_copy *weir_copy_new(const struct weir_place *place, uid_t uid, int *error)
+{
+	struct weir_copy *copy = calloc(1, sizeof(*copy));
+
+	*error = copy ? weir_copy_charge(uid, place->state.size) : -ENOMEM;
+	if (*error) {
+		free(copy);
+		return NULL;
+	}
+	copy->place = *place;
+	copy->uid = uid;
+	copy->size = place->state.size;
+	copy->opens = 1;
+	pthread_mutex_init(&copy->lock, NULL);
+	weir_trace_get(place->trace);
+	weir_source_get(place->source);
+	return copy;
+}
+
+/* The copy of a state, opened once more; under the lock. NULL: there is none. */
+static struct weir_copy *weir_copy_reuse(const struct weir_place *place)
+{
+	struct weir_copy *copy;
+
+	list_for_each_entry(copy, weir_copy_bucket(place), bucket) {
+		if (!weir_copy_is(copy, place))
+			continue;
+		if (!copy->opens++)
+			weir_copies_idle_bytes -= copy->size;
+		return copy;
+	}
+	return NULL;
+}
+
+static struct weir_copy *weir_copy_get(const struct weir_place *place, uid_t uid, int *error)
+{
+	struct weir_copy *copy, *made;
+
+	pthread_mutex_lock(&weir_copies_lock);
+	copy = weir_copy_reuse(place);
+	pthread_mutex_unlock(&weir_copies_lock);
+	if (copy)
+		return copy;
+	made = weir_copy_new(place, uid, error);
+	if (!made)
+		return NULL;
+	pthread_mutex_lock(&weir_copies_lock);
+	copy = weir_copy_reuse(place); /* somebody else was as quick */
+	if (!copy) {
+		list_add_tail(&made->list, &weir_copies);
+		list_add(&made->bucket, weir_copy_bucket(place));
+		weir_copies_bytes += made->size;
+	}
+	pthread_mutex_unlock(&weir_copies_lock);
+	if (copy)
+		weir_copy_free(made);
+	return copy ? copy : made;
+}
+
+static int weir_copy_make(struct weir_copy *copy)
+{
+	void *data = mmap(NULL, copy->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (data == MAP_FAILED)
+		return -ENOMEM;
+	copy->data = data;
+	return copy->place.row->fill(&copy->place, data);
+}
+
+/* `shared`: the bytes had been made before, so pages that the kernel has cached of them are right. */
+int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **opened, bool *shared)
+{
+	struct weir_copy *copy;
+	int err;
+
+	copy = weir_copy_get(place, uid, &err);
+	if (!copy)
+		return err;
+	pthread_mutex_lock(&copy->lock);
+	*shared = copy->made;
+	if (!copy->made)
+		copy->error = weir_copy_make(copy);
+	copy->made = true;
+	err = copy->error;
+	pthread_mutex_unlock(&copy->lock);
+	if (err) {
+		weir_copy_close(copy);
+		return err;
+	}
+	*opened = copy;
+	return 0;
+}
+
+void weir_copy_close(struct weir_copy *copy)
+{
+	bool last = false;
+
+	pthread_mutex_lock(&weir_copies_lock);
+	if (!--copy->opens) {
+		copy->used = weir_now_ms();
+		last = copy->error;
+		if (last) {
+			weir_copy_unlist(copy);
+		} else {
+			list_del(&copy->list);
+			list_add_tail(&copy->list, &weir_copies);
+			weir_copies_idle_bytes += copy->size;
+		}
+	}
+	pthread_mutex_unlock(&weir_copies_lock);
+	if (last)
+		weir_copy_free(copy);
+	while (weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES && weir_copy_evict(0, false))
+		;
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* file: what is open. A row's kind chooses the functions here, and with them the flags of the open file. */
+#include <fcntl.h>
+
+#include "tree_i.h"
+
+#define WEIR_WRITE_MAX 8192u /* bytes of a command */
+
+struct weir_file {
+	struct list_head list; /* of all that are open */
+	const struct weir_place *place; /* of the node, which stays while it is open */
+	pthread_mutex_t lock;
+	bool append;
+	/* control */
+	struct weir_buf out;
+	bool rendered;
+	/* data */
+	struct weir_copy *copy;
+	struct weir_view *view;
+	/* text */
+	struct weir_text *text;
+};
+
+struct weir_file_kind {
+	int (*open)(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi);
+	/* Finds the bytes at an offset; under the file's lock. */
+	int (*read)(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
+		    const char **data, size_t *got);
+	bool locked; /* while reading */
+};
+
+static struct list_head weir_files = { &weir_files, &weir_files };
+static pthread_mutex_t weir_files_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What is there of `size` bytes at an offset. */
+static void weir_file_clip(const char *bytes, u64 size, size_t len, off_t offset, const char **data, size_t *got)
+{
+	*got = (u64)offset < size ? min((u64)len, size - (u64)offset) : 0;
+	*data = *got ? bytes + offset : NULL;
+}
+
+/* ---- control ------------------------------------------------------------------------------------------------*/
+
+static int weir_control_open(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi)
+{
+	(void)caller;
+	file->append = fi->flags & O_APPEND;
+	fi->direct_io = 1;
+	fi->nonseekable = 0;
+	return 0;
+}
+
+/* Rendered by the first read, and anew by one at the beginning. */
+static int weir_control_read(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
+			     const char **data, size_t *got)
+{
+	int err;
+
+	if (!file->rendered || !offset) {
+		file->out.len = 0;
+		file->out.error = 0;
+		err = file->place->row->show(caller, file->place, &file->out);
+		if (err || file->out.error)
+			return err ? err : file->out.error;
+		file->rendered = true;
+	}
+	weir_file_clip(file->out.data, file->out.len, len, offset, data, got);
+	return 0;
+}
+
+/* ---- data ---------------------------------------------------------------------------------------------------*/
+
+static int weir_data_open(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi)
+{
+	bool shared;
+	int err;
+
+	err = weir_copy_open(file->place, caller->uid, &file->copy, &shared);
+	if (err)
+		return err;
+	file->view = weir_view_open(caller, file->place);
+	fi->keep_cache = shared;
+	return 0;
+}
+
+static int weir_data_read(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
+			  const char **data, size_t *got)
+{
+	(void)caller;
+	weir_file_clip(weir_copy_data(file->copy), file->place->state.size, len, offset, data, got);
+	return 0;
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------*/
+
+static int weir_merge_open(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi)
+{
+	fi->direct_io = 1;
+	return weir_text_open(caller, file->place, &file->text);
+}
+
+static int weir_merge_read(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
+			    const char **data, size_t *got)
+{
+	(void)caller;
+	return weir_text_read(file->text, offset, len, data, got);
+}
+
+static const struct weir_file_kind weir_file_kinds[] = {
+	[WEIR_KIND_CONTROL] = { weir_control_open, weir_control_read, true },
+	[WEIR_KIND_TEXT] = { weir_merge_open, weir_merge_read, true },
+	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, false },
+};
+
+/* ---- the file -------------------------------------------------------------------------------------------------*/
+
+static void weir_file_free(struct weir_file *file)
+{
+	if (file->text)
+		weir_text_close(file->text);
+	if (file->view)
+		weir_view_close(file->view);
+	if (file->copy)
+		weir_copy_close(file->copy);
+	weir_buf_free(&file->out);
+	pthread_mutex_destroy(&file->lock);
+	free(file);
+}
+
+int weir_file_open(const struct weir_caller *caller, const struct weir_place *place, struct fuse_file_info *fi)
+{
+	struct weir_file *file;
+	int err;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY && !place->row->store)
+		return -EACCES; /* of root too */
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	pthread_mutex_init(&file->lock, NULL);
+	file->place = place;
+	err = weir_file_kinds[place->row->kind].open(file, caller, fi);
+	if (err) {
+		weir_file_free(file);
+		return err;
+	}
+	pthread_mutex_lock(&weir_files_lock);
+	list_add(&file->list, &weir_files);
+	pthread_mutex_unlock(&weir_files_lock);
+	fi->noflush = 1;
+	fi->fh = (uint64_t)file;
+	return 0;
+}
+
+void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi, size_t len,
+		    off_t offset)
+{
+	struct weir_file *file = (struct weir_file *)fi->fh;
+	const struct weir_file_kind *kind = &weir_file_kinds[file->place->row->kind];
+	const char *data = NULL;
+	size_t got = 0;
+	int err;
+
+	if (kind->locked)
+		pthread_mutex_lock(&file->lock);
+	err = kind->read(file, caller, len, offset, &data, &got);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		fuse_reply_buf(req, data, got);
+	if (kind->locked)
+		pthread_mutex_unlock(&file->lock);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------*/
+
+static void weir_file_rejected(const struct weir_caller *caller, const struct weir_place *place, const char *data,
+			       size_t len, int err, const char *why)
+{
+	const char *dir = place->row == &weir_row_marker ? "" : "control/";
+
+	weir_error_add(caller->uid, "%s/%s%s: \"%.*s%s\": %s; accepted: %s", place->trace->name, dir,
+		       place->row->name, (int)min(len, (size_t)60), data, len > 60 ? "..." : "",
+		       why ? why : strerror(-err), place->row->accepts);
+}
+
+/* One write is one command; a newline at its end is no part of it. */
+int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data, size_t len)
+{
+	struct weir_file *file = (struct weir_file *)fi->fh;
+	const struct weir_place *place = file->place;
+	const char *why = NULL;
+	char *text;
+	int err;
+
+	if (READ_ONCE(place->trace->gone))
+		return -ENODEV;
+	text = len <= WEIR_WRITE_MAX ? strndup(data, len) : NULL;
+	if (len && data[len - 1] == '\n')
+		len--;
+	if (!text) {
+		err = len < WEIR_WRITE_MAX ? -ENOMEM : -EINVAL;
+		why = "the write is too long";
+	} else if (memchr(data, 0, len)) {
+		err = -EINVAL;
+		why = "a zero byte";
+	} else {
+		text[len] = 0;
+		err = place->row->store(caller, place, text, len, file->append || fi->flags & O_APPEND, &why);
+	}
+	if (err)
+		weir_file_rejected(caller, place, data, len, err, why);
+	free(text);
+	return err;
+}
+
+void weir_file_release(struct fuse_file_info *fi)
+{
+	struct weir_file *file = (struct weir_file *)fi->fh;
+
+	pthread_mutex_lock(&weir_files_lock);
+	list_del(&file->list);
+	pthread_mutex_unlock(&weir_files_lock);
+	weir_file_free(file);
+}
+
+/* At the end: files that are open while the mount goes away are never released. */
+void weir_files_end(void)
+{
+	struct weir_file *file, *next;
+
+	list_for_each_entry_safe(file, next, &weir_files, list)
+		weir_file_free(file);
+	INIT_LIST_HEAD(&weir_files);
+}

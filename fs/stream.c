@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stream: the bytes of cpuN. Where every packet begins follows from the ring's positions alone, so that the
+ * size is known before anything is copied:
+ *
+ *   whole sub-buffers | the open one, up to its last record, rounded up to 8 | an empty packet if events were lost
+ *
+ * Sub-buffers that the writer has taken in the meantime become one empty packet of their size.
+ */
+#include "../lib/core/weir_packet.h"
+#include "tree_i.h"
+
+#define WEIR_DAMAGES 256u
+
+/* The last packet that was found damaged, a stream. Few streams ever have one. */
+static struct weir_damage {
+	u64 source, epoch, seq, count;
+	unsigned int cpu;
+} weir_damages[WEIR_DAMAGES];
+static pthread_mutex_t weir_damages_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Bounds a sampled ring and computes the file's size. -ENODATA: there is no file; -EIO: nonsense. */
+int weir_state_fix(struct weir_state *state)
+{
+	struct weir_ring_view *ring = &state->ring;
+	u64 size = weir_epoch_subbuf_size(ring->epoch), open;
+
+	if (ring->end < ring->begin || ring->end - ring->begin > weir_epoch_ring_size(ring->epoch) ||
+	    ring->begin & (size - 1))
+		return -EIO;
+	open = ring->end > ring->begin ? ((ring->end - 1) & (size - 1)) + 1 : 0;
+	if (open < WEIR_PACKET_FIRST) { /* not even a header */
+		ring->end -= open;
+		open = ring->end > ring->begin ? size : 0;
+	}
+	state->size = ring->end - ring->begin - open + weir_align8(open);
+	if (ring->lost)
+		state->size += WEIR_PACKET_FIRST;
+	return state->size ? 0 : -ENODATA;
+}
+
+static struct weir_damage *weir_damage(u64 source, u64 epoch, unsigned int cpu)
+{
+	u64 hash = (source * 31 + cpu) * 0x9e3779b97f4a7c15ull ^ epoch;
+	struct weir_damage *damage = &weir_damages[hash % WEIR_DAMAGES];
+
+	if (damage->source != source || damage->epoch != epoch || damage->cpu != cpu)
+		*damage = (struct weir_damage){ .source = source, .epoch = epoch, .cpu = cpu };
+	return damage;
+}
+
+/* Packet `seq` was cut. Counted once, however many readers find it. */
+void weir_stream_damage(const struct weir_place *place, u64 seq)
+{
+	struct weir_damage *damage;
+
+	pthread_mutex_lock(&weir_damages_lock);
+	damage = weir_damage(place->source->serial, place->state.ring.epoch, place->state.cpu);
+	if (seq + 1 > damage->seq) {
+		damage->seq = seq + 1;
+		damage->count++;
+	}
+	pthread_mutex_unlock(&weir_damages_lock);
+}
+
+u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace, unsigned int cpu)
+{
+	u64 epoch = READ_ONCE(trace->epoch), count = 0;
+	unsigned int i;
+
+	pthread_mutex_lock(&weir_damages_lock);
+	for (i = 0; i < WEIR_DAMAGES; i++) {
+		if (weir_damages[i].source == source->serial && weir_damages[i].epoch == epoch &&
+		    weir_damages[i].cpu == cpu)
+			count = weir_damages[i].count;
+	}
+	pthread_mutex_unlock(&weir_damages_lock);
+	return count;
+}
+
+/* What is being put together. */
+struct weir_fill {
+	const struct weir_place *place;
+	struct weir_packet_stream stream;
+	u8 *next; /* where the next packet goes */
+	size_t gap; /* bytes before it whose packets are gone */
+};
+
+/* One empty packet for what is gone, just before `packet`. */
+static void weir_fill_gap(struct weir_fill *fill, u64 seq, u64 time, u64 discarded)
+{
+	if (fill->gap)
+		weir_packet_make_empty(&fill->stream, fill->next - fill->gap, fill->gap, seq, time, discarded);
+	fill->gap = 0;
+}
+
+static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, size_t size)
+{
+	const struct weir_place *place = fill->place;
+	struct weir_source *source = place->source;
+	const struct weir_ring_view *ring = &place->state.ring;
+	u64 seq = position >> weir_epoch_subbuf_shift(ring->epoch), damaged = fill->stream.damaged;
+	struct weir_packet header;
+	int err;
+
+	err = source->backend->read(source, place->trace->slot, place->state.cpu, ring->epoch, position,
+				    fill->next, len);
+	if (err || source->backend->valid_from(source, place->trace->slot, place->state.cpu, ring) > position) {
+		fill->gap += size;
+		fill->next += size;
+		return;
+	}
+	memcpy(&header, fill->next, sizeof(header));
+	weir_fill_gap(fill, seq - 1, header.timestamp_begin, header.events_discarded);
+	weir_packet_make(&fill->stream, fill->next, len, size, seq, position + len == ring->end);
+	if (fill->stream.damaged != damaged)
+		weir_stream_damage(place, seq);
+	fill->next += size;
+}
+
+int weir_stream_fill(const struct weir_place *place, void *data)
+{
+	const struct weir_state *state = &place->state;
+	const struct weir_ring_view *ring = &state->ring;
+	u64 size = weir_epoch_subbuf_size(ring->epoch), position, seq, time;
+	struct weir_fill fill = { .place = place, .next = data };
+	u8 uuid[16];
+	size_t len;
+
+	weir_source_uuid(place->source, place->trace, ring->epoch, uuid);
+	fill.stream = (struct weir_packet_stream){
+		.uuid = uuid,
+		.cpu = state->cpu,
+		.schemas = &place->source->schemas,
+		.count = state->count,
+		.tid = ring->epoch & WEIR_EPOCH_TID,
+		.latest = state->latest,
+		.lost = ring->lost,
+	};
+	for (position = ring->begin; position < ring->end; position += size) {
+		len = min(size, ring->end - position);
+		weir_fill_packet(&fill, position, len, weir_align8(len));
+	}
+	seq = position >> weir_epoch_subbuf_shift(ring->epoch);
+	weir_fill_gap(&fill, seq - 1, state->latest, ring->lost);
+	time = fill.stream.time ? fill.stream.time : state->latest;
+	if (ring->lost)
+		weir_packet_make_empty(&fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time, ring->lost);
+	return 0;
+}

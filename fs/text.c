@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * text: the records of all streams, merged by time, one a line. Rendered while it is read, so a text of any
+ * length costs a window a stream. Sub-buffers that the writer has taken in the meantime are skipped, and a line
+ * that starts with # says so.
+ */
+#include "text_i.h"
+
+#define WEIR_LINE_MAX 4096u /* first guess at a line's length */
+
+struct weir_text {
+	struct weir_text_stream *stream;
+	unsigned int nr;
+	struct weir_text_stream **heap; /* by time of the next record */
+	unsigned int heaped;
+	struct weir_text_scratch scratch; /* a sub-buffer */
+	struct weir_buf out; /* rendered; its first byte is at `offset` of the file */
+	u64 offset;
+	uid_t uid; /* whose quota holds `charged` */
+	u64 charged;
+};
+
+/* ---- the heap ---------------------------------------------------------------------------------------------*/
+
+static bool weir_text_before(const struct weir_text_stream *a, const struct weir_text_stream *b)
+{
+	return a->record.time != b->record.time ? a->record.time < b->record.time : a < b;
+}
+
+static void weir_text_sift(struct weir_text *text, unsigned int at)
+{
+	struct weir_text_stream **heap = text->heap, *moved = heap[at];
+	unsigned int child;
+
+	while ((child = at * 2 + 1) < text->heaped) {
+		if (child + 1 < text->heaped && weir_text_before(heap[child + 1], heap[child]))
+			child++;
+		if (!weir_text_before(heap[child], moved))
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = moved;
+}
+
+static void weir_text_skipped(struct weir_text *text, struct weir_text_stream *stream)
+{
+	if (stream->skipped)
+		weir_buf_printf(&text->out, "# %s cpu%u: %llu bytes overwritten before they were read\n",
+				stream->place.source->name, stream->place.state.cpu, stream->skipped);
+	stream->skipped = 0;
+}
+
+static void weir_text_start(struct weir_text *text)
+{
+	struct weir_text_stream *stream;
+	unsigned int i;
+
+	text->heaped = 0;
+	text->offset = 0;
+	text->out.len = 0;
+	for (i = 0; i < text->nr; i++) {
+		stream = &text->stream[i];
+		weir_text_stream_rewind(stream);
+		if (weir_text_stream_next(&text->scratch, stream))
+			text->heap[text->heaped++] = stream;
+		else
+			weir_text_skipped(text, stream);
+	}
+	for (i = text->heaped / 2; i-- > 0;)
+		weir_text_sift(text, i);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------------------*/
+
+static void weir_text_line(struct weir_text *text, const struct weir_text_stream *stream)
+{
+	const struct weir_record *record = &stream->record;
+	u64 ns = record->time + (u64)weir_daemon.clock_offset;
+	char cpu[16] = "cpux", tid[16] = "-";
+	size_t len, room = WEIR_LINE_MAX;
+	char *p;
+
+	if (stream->place.state.cpu < weir_daemon.nr_cpus)
+		snprintf(cpu, sizeof(cpu), "cpu%u", stream->place.state.cpu);
+	if (stream->walk.tid)
+		snprintf(tid, sizeof(tid), "%u", record->tid);
+	weir_buf_printf(&text->out, "%llu.%09llu %s %s %s ", ns / 1000000000, ns % 1000000000,
+			stream->place.source->name, cpu, tid);
+	for (;; room = len + 2) {
+		p = weir_buf_room(&text->out, room);
+		if (!p)
+			return;
+		len = weir_text_record(p, room, record);
+		if (len < room - 1)
+			break;
+	}
+	p[len] = '\n';
+	text->out.len += len + 1;
+}
+
+/* Renders the next line; false at the end. */
+static bool weir_text_render(struct weir_text *text)
+{
+	struct weir_text_stream *stream;
+
+	if (!text->heaped)
+		return false;
+	stream = text->heap[0];
+	weir_text_skipped(text, stream);
+	weir_text_line(text, stream);
+	if (!weir_text_stream_next(&text->scratch, stream)) {
+		weir_text_skipped(text, stream);
+		text->heap[0] = text->heap[--text->heaped];
+	}
+	if (text->heaped)
+		weir_text_sift(text, 0);
+	return true;
+}
+
+/*
+ * Bytes of the text at `offset`: a pointer that holds until the next call. Reading on is what it is made for;
+ * a reader that seeks forward waits while what lies between is rendered, one that seeks back starts anew.
+ */
+int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got)
+{
+	if (offset < text->offset)
+		weir_text_start(text);
+	while (text->offset + text->out.len < offset + len) {
+		size_t before = min(offset - text->offset, (u64)text->out.len);
+
+		if (before > WEIR_READ_MAX || before == text->out.len) { /* what lies before is not needed */
+			text->out.len -= before;
+			memmove(text->out.data, text->out.data + before, text->out.len);
+			text->offset += before;
+		}
+		if (!weir_text_render(text))
+			break;
+		if (text->out.error)
+			return text->out.error;
+	}
+	if (offset >= text->offset + text->out.len) {
+		*got = 0;
+		return 0;
+	}
+	*data = text->out.data + (offset - text->offset);
+	*got = min(len, (size_t)(text->offset + text->out.len - offset));
+	return 0;
+}
+
+/* ---- open and close ---------------------------------------------------------------------------------------*/
+
+static int weir_text_add(struct weir_text *text, const struct weir_caller *caller, struct weir_trace *trace,
+			 struct weir_source *source)
+{
+	struct weir_view *view = weir_view_get(caller, trace, source);
+	struct weir_text_stream *stream;
+	struct weir_state state;
+	int cpu;
+
+	if (!view)
+		return -ENOMEM;
+	for (cpu = weir_view_next(view, 0); cpu >= 0; cpu = weir_view_next(view, cpu + 1)) {
+		if (!weir_view_state(view, cpu, &state) || state.ring.begin == state.ring.end)
+			continue;
+		stream = realloc(text->stream, (text->nr + 1) * sizeof(*stream));
+		if (!stream)
+			break;
+		text->stream = stream;
+		stream += text->nr++;
+		memset(stream, 0, sizeof(*stream));
+		stream->place = (struct weir_place){ .row = &weir_row_cpu, .trace = trace, .source = source,
+						     .state = state };
+		weir_trace_get(trace);
+		weir_source_get(source);
+	}
+	weir_view_put(view);
+	return cpu >= 0 ? -ENOMEM : 0;
+}
+
+static int weir_text_memory(struct weir_text *text)
+{
+	unsigned int i;
+	u64 charge = 0;
+	size_t size;
+	int err;
+
+	for (i = 0; i < text->nr; i++) {
+		err = weir_text_stream_init(&text->stream[i]);
+		if (err)
+			return err;
+		charge += text->stream[i].window_size;
+		size = weir_epoch_subbuf_size(text->stream[i].place.state.ring.epoch);
+		text->scratch.size = max(text->scratch.size, size);
+	}
+	err = weir_quota_take(text->uid, WEIR_QUOTA_COPIES, charge + text->scratch.size);
+	if (err)
+		return err;
+	text->charged = charge + text->scratch.size;
+	text->scratch.data = malloc(text->scratch.size + 1);
+	text->heap = calloc(text->nr + 1, sizeof(*text->heap));
+	return text->scratch.data && text->heap ? 0 : -ENOMEM;
+}
+
+/* Every source of the trace, each of which the caller must be allowed to read; in a trace of all users' processes,
+ * those that it may read. */
+static int weir_text_sources(struct weir_text *text, const struct weir_caller *caller, struct weir_trace *trace)
+{
+	struct weir_source_list list;
+	size_t i;
+	int err;
+
+	err = weir_source_list(caller, trace, &list);
+	if (!err && list.hidden && !trace->all)
+		err = -EACCES;
+	for (i = 0; !err && i < list.nr; i++)
+		err = weir_text_add(text, caller, trace, list.source[i]);
+	weir_source_list_put(&list);
+	return err;
+}
+
+int weir_text_open(const struct weir_caller *caller, const struct weir_place *place, struct weir_text **opened)
+{
+	struct weir_text *text = calloc(1, sizeof(*text));
+	int err;
+
+	if (!text)
+		return -ENOMEM;
+	text->uid = caller->uid;
+	if (place->source)
+		err = weir_text_add(text, caller, place->trace, place->source);
+	else
+		err = weir_text_sources(text, caller, place->trace);
+	if (!err)
+		err = weir_text_memory(text);
+	if (err) {
+		weir_text_close(text);
+		return err;
+	}
+	weir_text_start(text);
+	*opened = text;
+	return 0;
+}
+
+void weir_text_close(struct weir_text *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < text->nr; i++) {
+		free(text->stream[i].window);
+		weir_place_put(&text->stream[i].place);
+	}
+	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged);
+	weir_buf_free(&text->out);
+	free(text->stream);
+	free(text->scratch.data);
+	free(text->heap);
+	free(text);
+}
