@@ -4,8 +4,8 @@
  *
  * A field may be named by any C expression (`req->id`). CTF knows [A-Za-z0-9_]; readers strip one leading _,
  * so each label gets one, and any keyword can be a name. Bool, Complex and Imaginary alone stay bare: with a _
- * they are keywords. A field of variable length has a second label, of its length. Two equal labels in a class
- * abort babeltrace2, hence the suffixes.
+ * they are keywords. A field of variable length has a second label, of its length. Labels of a class that babeltrace2
+ * takes for equal make it give up, hence the suffixes.
  */
 #include "name_i.h"
 
@@ -26,18 +26,31 @@ static void weir_name_make(struct weir_out *out, const char *name, unsigned int 
 	}
 }
 
+static const char *weir_name_shown(const char *label)
+{
+	return label + (label[0] == '_');
+}
+
+/* babeltrace2 compares a new label, and what it will show of it, with what it shows of those before. */
+static bool weir_name_clash(const char *before, const char *label)
+{
+	const char *shown = weir_name_shown(before);
+
+	return !strcmp(before, label) || !strcmp(shown, label) || !strcmp(shown, weir_name_shown(label));
+}
+
 static bool weir_name_taken(const struct weir_field *field, unsigned int nr, const char *label)
 {
 	char length[WEIR_LENGTH_MAX];
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		if (!strcmp(field[i].label, label))
+		if (weir_name_clash(field[i].label, label))
 			return true;
 		if (!weir_type_counted(field[i].type))
 			continue;
 		weir_name_length(length, field[i].label);
-		if (!strcmp(length, label))
+		if (weir_name_clash(length, label))
 			return true;
 	}
 	return false;
@@ -53,7 +66,7 @@ void weir_name_length(char length[WEIR_LENGTH_MAX], const char *label)
 	weir_out_end(&out);
 }
 
-/* Ends soon: each label before stands in the way of one number at most, of the label or of its length. */
+/* Ends soon: each label before stands in the way of a few numbers at most. */
 size_t weir_name_label(char label[WEIR_LABEL_MAX], const struct weir_field *before, unsigned int nr,
 		       const char *name, u8 type)
 {
