@@ -67,7 +67,8 @@ struct weir_client {
 	void (*add)(struct weir_site **first, struct weir_site **last);
 	void (*remove)(struct weir_site **first, struct weir_site **last);
 	int (*refresh)(struct weir_site *site);
-	void (*emit)(struct weir_site *site, struct weir_cursor *cursor);
+	void (*emit)(struct weir_site *site, char *stage, char *end);
+	void (*finish)(struct weir_site *site, struct weir_cursor *cursor);
 	void (*string)(struct weir_cursor *cursor, const char *s);
 	void (*bytes)(struct weir_cursor *cursor, const void *p, size_t n);
 };
@@ -259,14 +260,17 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 /* The stage: head, fields of fixed size (8 bytes each at most), room for the others, 8 bytes of padding. */
 #define WEIR_STAGE_SIZE(nr, varies) (WEIR_STAGE_HEAD + 8 * (nr) + ((varies) ? WEIR_STAGE_ROOM : 0) + 12)
 
-/* Stages what `puts` puts and emits it. */
+/* Stages what is put and emits it. Without fields that vary the cursor stays in registers. */
 #define WEIR_EMIT(site, nr, varies, ...)                                                                 \
 	char weir_stage_[WEIR_STAGE_SIZE(nr, varies)] __attribute__((aligned(8)));                       \
 	struct weir_cursor weir_cursor_ = { weir_stage_ + WEIR_STAGE_HEAD,                               \
 					    weir_stage_ + WEIR_STAGE_HEAD + ((varies) ? WEIR_STAGE_ROOM : 0), \
 					    weir_stage_, 0 };                                            \
 	__VA_ARGS__                                                                                      \
-	weir_object_.client->emit(site, &weir_cursor_);
+	if (varies)                                                                                      \
+		weir_object_.client->finish(site, &weir_cursor_);                                        \
+	else                                                                                             \
+		weir_object_.client->emit(site, weir_stage_, weir_cursor_.p);
 
 #ifndef __cplusplus
 

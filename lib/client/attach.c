@@ -35,7 +35,6 @@
 
 #define WEIR_STRIDE_SHIFT_MIN 20u
 
-static const u32 weir_alive_always = 1;
 static char weir_comm[16];
 
 void weir_client_debug(const char *fmt, ...)
@@ -282,15 +281,13 @@ out:
 
 /* ---- start and fork -----------------------------------------------------------------------------------*/
 
+u32 weir_client_alive[1024] = { 0 };
+
 static void weir_watch_forks(void)
 {
-	u32 *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	weir_client_state.alive = &weir_alive_always;
-	if (word != MAP_FAILED && !madvise(word, 4096, MADV_WIPEONFORK)) {
-		*word = 1;
-		weir_client_state.alive = word;
-	}
+	/* Fails where the page is not anonymous memory: then pthread_atfork alone has to do. */
+	madvise(weir_client_alive, sizeof(weir_client_alive), MADV_WIPEONFORK);
+	weir_client_alive[0] = 1;
 	pthread_atfork(NULL, NULL, weir_client_forked);
 }
 
@@ -306,10 +303,8 @@ void weir_client_forked(void)
 {
 	int saved = errno;
 
-	if (weir_client_state.alive != &weir_alive_always)
-		*(u32 *)weir_client_state.alive = 1;
-	weir_client_thread.tid = 0;
-	weir_client_thread.vforked = 0;
+	weir_client_alive[0] = 1;
+	weir_client_thread.word = 0;
 	weir_fallback_forked();
 	weir_client_unlock();
 	weir_rules_forked(getpid());
@@ -324,7 +319,7 @@ void weir_client_forked(void)
 /* Waits: for constructors only. A child that was forked past pthread_atfork may find it held for ever. */
 void weir_client_lock(void)
 {
-	if (weir_client_state.alive && !READ_ONCE(*weir_client_state.alive))
+	if (!READ_ONCE(weir_client_alive[0]))
 		weir_client_forked();
 	while (!weir_client_trylock())
 		sched_yield();
@@ -381,7 +376,7 @@ static const struct weir_control *weir_find_control(void)
 
 static void *weir_extra_populate(void *priv, size_t offset)
 {
-	struct weir_client_slot *slot = priv;
+	const struct weir_client_slot *slot = priv;
 
 	(void)offset; /* one frame: the whole ring */
 	return slot->data + ((size_t)weir_client_state.nr_cpus << weir_client_state.stride_shift);
@@ -421,6 +416,7 @@ struct weir_client weir_client_1 = {
 	.remove = weir_client_remove,
 	.refresh = weir_client_refresh,
 	.emit = weir_client_emit,
+	.finish = weir_client_finish,
 	.string = weir_client_string,
 	.bytes = weir_client_bytes,
 };
@@ -441,7 +437,6 @@ void weir_client_init(void)
 
 	if (__atomic_exchange_n(&done, 1, __ATOMIC_RELAXED))
 		return;
-	c->alive = &weir_alive_always;
 	c->debug = secure_getenv("WEIR_DEBUG") != NULL;
 	env = secure_getenv("WEIR_DISABLE");
 	if (env && !strcmp(env, "1")) {
@@ -455,7 +450,7 @@ void weir_client_init(void)
 		return;
 	}
 	for (n = 0; n < WEIR_SLOTS; n++)
-		if (weir_relay_init(&c->slot[n].relay, (size_t)1 << WEIR_RING_SHIFT_MAX, WEIR_RING_SHIFT_MAX,
+		if (weir_relay_init(&c->relay[n], (size_t)1 << WEIR_RING_SHIFT_MAX, WEIR_RING_SHIFT_MAX,
 				    WEIR_SUBBUF_SHIFT_MIN, &weir_extra_ops, &c->slot[n]))
 			return;
 	prctl(PR_GET_NAME, weir_comm);

@@ -29,21 +29,24 @@
 #include <weir/trace.h>
 #include "weir_ring.h"
 
-/* One trace slot, as the event path sees it. */
+/* One trace slot, as the event path sees it. The masks follow from the epoch and change with it. */
 struct weir_client_slot {
 	u64 epoch;
+	u64 subbuf_mask;
+	u64 ring_mask;
 	struct weir_ring *ring; /* of CPU 0 */
 	char *data;		/* of CPU 0; CPU n's begins n << stride_shift further */
-	struct weir_relay relay; /* the extra ring's bytes */
-};
+} __attribute__((aligned(64)));
 
 struct weir_client_state {
 	/* read on the event path, changed only while nothing is recorded or at an attach */
 	u64 clock_base, clock_mult; /* mult 0: CLOCK_MONOTONIC */
 	u32 nr_cpus;
 	u32 stride_shift;
-	const u32 *alive; /* 1; wiped to 0 in a child that was forked behind pthread_atfork's back */
 	struct weir_client_slot slot[WEIR_SLOTS];
+
+	/* under the extra ring's lock */
+	struct weir_relay relay[WEIR_SLOTS]; /* the extra ring's bytes */
 
 	/* under the lock */
 	const struct weir_control *control; /* NULL: weir is not here, or disabled */
@@ -61,17 +64,29 @@ struct weir_client_state {
 	char rundir[108];
 };
 
+/* 1; wiped to 0 in a child that was forked behind pthread_atfork's back. A page of its own. */
+extern u32 weir_client_alive[1024] __attribute__((visibility("hidden"), aligned(4096)));
+
 /* One a thread. A vfork child runs on its parent's. The alignment leaves room for a depth: see fallback.c. */
-struct weir_client_thread {
-	u32 vforked; /* depth; vfork.S adds to it */
-	u32 tid;     /* 0: not known yet */
+union weir_client_thread {
+	struct {
+		u32 tid;     /* 0: not known yet */
+		u32 vforked; /* depth; vfork.S adds to it */
+	};
+	u64 word;
 } __attribute__((aligned(64)));
+
+/* The thread is nothing special: registered, its tid known, not a vfork child's. */
+static inline bool weir_thread_is_plain(const union weir_client_thread *thread)
+{
+	return thread->word - 1 < 0xffffffffu;
+}
 
 #define WEIR_LOCAL __attribute__((visibility("hidden")))
 
 extern struct weir_client weir_client_1 __attribute__((visibility("default")));
 extern struct weir_client_state weir_client_state WEIR_LOCAL;
-extern __thread struct weir_client_thread weir_client_thread WEIR_LOCAL
+extern __thread union weir_client_thread weir_client_thread WEIR_LOCAL
 	__attribute__((tls_model("initial-exec")));
 
 /* A lock that nobody waits for on the event path and that a fork cannot leave held: see attach.c. */
@@ -95,11 +110,12 @@ void weir_client_list(struct weir_site *site);
 void weir_schema_add(struct weir_site *site);
 size_t weir_site_name(const struct weir_site *site);
 
-void weir_client_emit(struct weir_site *site, struct weir_cursor *cursor);
+void weir_client_emit(struct weir_site *site, char *stage, char *end);
+void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor);
 void weir_client_string(struct weir_cursor *cursor, const char *s);
 void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
 void weir_stage_release(struct weir_cursor *cursor);
-void weir_fallback_append(struct weir_client_slot *slot, u64 epoch, u32 id, const char *body, size_t len);
+void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len);
 void weir_fallback_forked(void);
 u32 weir_client_tid(void);
 u64 weir_client_clock(void);

@@ -15,7 +15,7 @@
 #include "client_i.h"
 
 #define WEIR_FALLBACK_TRIES 4096
-#define WEIR_DEPTH_MASK (sizeof(struct weir_client_thread) - 1)
+#define WEIR_DEPTH_MASK (sizeof(union weir_client_thread) - 1)
 
 static uintptr_t weir_fallback_holder;
 
@@ -65,9 +65,10 @@ void weir_fallback_forked(void)
 }
 
 /* body: what follows the record's first word, zero-padded to 8; len: exact, the first word included. */
-void weir_fallback_append(struct weir_client_slot *slot, u64 epoch, u32 id, const char *body, size_t len)
+void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len)
 {
-	struct weir_ring *ring = slot->ring + weir_client_state.nr_cpus;
+	struct weir_ring *ring = weir_client_state.slot[slot].ring + weir_client_state.nr_cpus;
+	struct weir_relay *relay = &weir_client_state.relay[slot];
 	char *record = (char *)body - 8; /* the stage has room for the first word */
 	u64 time, word;
 
@@ -78,7 +79,7 @@ void weir_fallback_append(struct weir_client_slot *slot, u64 epoch, u32 id, cons
 	time = weir_client_clock();
 	word = id | time << WEIR_TIME_SHIFT;
 	memcpy(record, &word, sizeof(word));
-	slot->relay.subbuf_shift = weir_epoch_subbuf_shift(epoch);
-	weir_ring_append_locked(ring, &slot->relay, epoch, weir_client_state.nr_cpus, time, record, len);
+	relay->subbuf_shift = weir_epoch_subbuf_shift(epoch);
+	weir_ring_append_locked(ring, relay, epoch, weir_client_state.nr_cpus, time, record, len);
 	weir_fallback_unlock();
 }

@@ -126,10 +126,13 @@ static void weir_rematch(u32 slots)
 	}
 	weir_unmatch(changed | (~wanted & (WEIR_GENERATION_STEP - 1)));
 	for (n = 0; n < WEIR_SLOTS; n++) {
+		if (!(changed & 1u << n))
+			continue;
 		slot = &weir_client_state.slot[n];
-		if (changed & 1u << n)
-			__atomic_store_n(&slot->epoch, slots & 1u << n ? weir_config.slot[n].epoch : 0,
-					 __ATOMIC_RELEASE);
+		epoch = slots & 1u << n ? weir_config.slot[n].epoch : 0;
+		__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->subbuf_mask, weir_epoch_subbuf_size(epoch) - 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->ring_mask, weir_epoch_ring_size(epoch) - 1, __ATOMIC_RELEASE);
 	}
 	weir_wanted = wanted;
 	for (site = weir_client_state.sites; site; site = site->next)

@@ -29,9 +29,34 @@
 
 #define WEIR_HAVE_RSEQ 1
 
-static inline struct rseq *weir_rseq_self(void)
+/* Offset of this thread's struct rseq from the thread pointer, %fs. */
+static inline ptrdiff_t weir_rseq_offset(void)
 {
-	return (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	return __rseq_offset;
+}
+
+static inline u32 weir_rseq_load(ptrdiff_t rseq, size_t field)
+{
+	u32 value;
+
+	__asm__ __volatile__("movl %%fs:(%1), %0" : "=r"(value) : "r"(rseq + (ptrdiff_t)field));
+	return value;
+}
+
+/* An index at any time; the CPU that the thread was on a moment ago if it is registered. */
+static inline u32 weir_rseq_cpu(ptrdiff_t rseq)
+{
+	u32 value;
+
+	__asm__ __volatile__("movl %%fs:%c[at](%[rseq]), %[value]"
+			     : [value] "=r"(value)
+			     : [rseq] "r"(rseq), [at] "i"(offsetof(struct rseq, cpu_id_start)));
+	return value;
+}
+
+static inline bool weir_rseq_registered(ptrdiff_t rseq)
+{
+	return (s32)weir_rseq_load(rseq, offsetof(struct rseq, cpu_id)) >= 0;
 }
 
 /* clang-format off */
@@ -43,9 +68,9 @@ static inline struct rseq *weir_rseq_self(void)
 	".quad 1f, 2f - 1f, 4f\n\t"                                                                      \
 	".popsection\n\t"                                                                                \
 	"leaq 3b(%%rip), %%rax\n\t"                                                                      \
-	"movq %%rax, %c[rseq_cs](%[rseq])\n"                                                             \
+	"movq %%rax, %%fs:%c[rseq_cs](%[rseq])\n"                                                             \
 	"1:\n\t"                                                                                         \
-	"cmpl %[cpu], %c[cpu_id](%[rseq])\n\t"                                                           \
+	"cmpl %[cpu], %%fs:%c[cpu_id](%[rseq])\n\t"                                                           \
 	"jne 4f\n\t"
 
 #define WEIR_RSEQ_END                                                                                    \
@@ -63,11 +88,10 @@ static inline struct rseq *weir_rseq_self(void)
 
 /*
  * Stores `word`, then `len` bytes of `body` (a multiple of 8, may be 0) at `dst`, then position = next, if
- * this is CPU `cpu` and epoch and position are as given. `body` may be read beyond `len`, up to 16 bytes
- * further, and `dst` is never written beyond. Nonzero: nothing was recorded.
+ * this is CPU `cpu` and epoch and position are as given. Nonzero: nothing was recorded.
  */
 static inline __attribute__((always_inline)) int
-weir_rseq_append(struct rseq *self, u32 cpu, struct weir_ring *ring, u64 epoch, u64 position, u64 next, char *dst,
+weir_rseq_append(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, u64 epoch, u64 position, u64 next, char *dst,
 		 u64 word, const char *body, size_t len)
 {
 	__asm__ __volatile__ goto(
@@ -77,24 +101,27 @@ weir_rseq_append(struct rseq *self, u32 cpu, struct weir_ring *ring, u64 epoch, 
 		"cmpq %[old], %c[o_position](%[ring])\n\t"
 		"jne %l[abort]\n\t"
 		"movq %[word], (%[dst])\n\t"
-		"xorl %%eax, %%eax\n\t"
-		"cmpq %%rax, %[len]\n\t"
-		"je 6f\n"
+		"movl %k[len], %%eax\n\t"
+		"andl $8, %%eax\n\t"
+		"jz 5f\n\t"
+		"movq (%[body]), %%rcx\n\t"
+		"movq %%rcx, 8(%[dst])\n"
 		"5:\n\t"
-		"movq (%[body], %%rax), %%rcx\n\t"
-		"movq %%rcx, 8(%[dst], %%rax)\n\t"
-		"addq $8, %%rax\n\t"
 		"cmpq %[len], %%rax\n\t"
-		"jb 5b\n"
+		"jae 6f\n\t"
+		"movups (%[body], %%rax), %%xmm0\n\t"
+		"movups %%xmm0, 8(%[dst], %%rax)\n\t"
+		"addq $16, %%rax\n\t"
+		"jmp 5b\n"
 		"6:\n\t"
 		"movq %[next], %c[o_position](%[ring])\n" /* append:B */
 		WEIR_RSEQ_END
 		:
-		: WEIR_RSEQ_INPUTS(self, cpu), [ring] "r"(ring), [epoch] "r"(epoch), [old] "r"(position),
+		: WEIR_RSEQ_INPUTS(rseq, cpu), [ring] "r"(ring), [epoch] "r"(epoch), [old] "r"(position),
 		  [next] "r"(next), [dst] "r"(dst), [word] "r"(word), [body] "r"(body), [len] "r"(len),
 		  [o_epoch] "i"(offsetof(struct weir_ring, epoch)),
 		  [o_position] "i"(offsetof(struct weir_ring, position))
-		: "memory", "cc", "rax", "rcx"
+		: "memory", "cc", "rax", "rcx", "xmm0"
 		: abort);
 	return 0;
 abort:
@@ -116,7 +143,7 @@ struct weir_rseq_switch {
 	u64 next;
 };
 
-static inline int weir_rseq_do_switch(struct rseq *self, u32 cpu, struct weir_ring *ring, u64 epoch, u64 position,
+static inline int weir_rseq_do_switch(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, u64 epoch, u64 position,
 				      const struct weir_rseq_switch *sw)
 {
 	__asm__ __volatile__ goto(
@@ -164,7 +191,7 @@ static inline int weir_rseq_do_switch(struct rseq *self, u32 cpu, struct weir_ri
 		"movq %%rcx, %c[o_position](%[ring])\n" /* append:B */
 		WEIR_RSEQ_END
 		:
-		: WEIR_RSEQ_INPUTS(self, cpu), [ring] "r"(ring), [epoch] "r"(epoch), [old] "r"(position),
+		: WEIR_RSEQ_INPUTS(rseq, cpu), [ring] "r"(ring), [epoch] "r"(epoch), [old] "r"(position),
 		  [sw] "r"(sw), [first] "i"(WEIR_PACKET_FIRST),
 		  [o_epoch] "i"(offsetof(struct weir_ring, epoch)),
 		  [o_position] "i"(offsetof(struct weir_ring, position)),
@@ -189,7 +216,7 @@ abort:
 }
 
 /* The ring goes to a newer trace: position, claim, begin 0, the epoch last. */
-static inline int weir_rseq_reset(struct rseq *self, u32 cpu, struct weir_ring *ring, u64 old, u64 epoch)
+static inline int weir_rseq_reset(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, u64 old, u64 epoch)
 {
 	__asm__ __volatile__ goto(
 		WEIR_RSEQ_BEGIN
@@ -201,7 +228,7 @@ static inline int weir_rseq_reset(struct rseq *self, u32 cpu, struct weir_ring *
 		"movq %[epoch], %c[o_epoch](%[ring])\n" /* reset:C */
 		WEIR_RSEQ_END
 		:
-		: WEIR_RSEQ_INPUTS(self, cpu), [ring] "r"(ring), [old] "r"(old), [epoch] "r"(epoch),
+		: WEIR_RSEQ_INPUTS(rseq, cpu), [ring] "r"(ring), [old] "r"(old), [epoch] "r"(epoch),
 		  [o_epoch] "i"(offsetof(struct weir_ring, epoch)),
 		  [o_position] "i"(offsetof(struct weir_ring, position)),
 		  [o_claim] "i"(offsetof(struct weir_ring, claim)),

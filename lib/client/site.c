@@ -22,7 +22,7 @@
 #define WEIR_TRIES 64
 
 struct weir_client_state weir_client_state;
-__thread struct weir_client_thread weir_client_thread;
+__thread union weir_client_thread weir_client_thread;
 
 /* Nanoseconds, as control/clock says: TSC scaled by one multiplication, or CLOCK_MONOTONIC from the vDSO. */
 static inline u64 weir_clock(void)
@@ -56,7 +56,32 @@ u32 weir_client_tid(void)
 
 #ifdef WEIR_HAVE_RSEQ
 
-static int weir_switch(struct rseq *self, u32 cpu, struct weir_ring *ring, char *data, u64 epoch,
+/* The record that fits, once. `body`: what follows the record's first word, zero-padded to 8; `len`: exact,
+ * the first word included. Nonzero: it did not fit, or the section was aborted. */
+static inline __attribute__((always_inline)) int weir_append_once(const struct weir_client_slot *slot, u64 epoch,
+								   u64 subbuf_mask, u64 ring_mask, u32 id,
+								   const char *body, size_t len)
+{
+	ptrdiff_t rseq = weir_rseq_offset();
+	u32 cpu = weir_rseq_cpu(rseq);
+	struct weir_ring *ring = slot->ring + cpu;
+	u64 position, begin, start, time;
+
+	if (unlikely(cpu >= weir_client_state.nr_cpus))
+		return -1;
+	position = READ_ONCE(ring->position);
+	begin = READ_ONCE(ring->begin);
+	__asm__ __volatile__("" ::: "memory"); /* the clock is read between load and commit */
+	time = weir_clock();
+	if (unlikely(!weir_ring_fits(subbuf_mask, position, begin, time, len)))
+		return -1;
+	start = weir_align8(position);
+	return weir_rseq_append(rseq, cpu, ring, epoch, position, start + len,
+				slot->data + ((size_t)cpu << weir_client_state.stride_shift) + (start & ring_mask),
+				id | time << WEIR_TIME_SHIFT, body, weir_align8(len - 8));
+}
+
+static int weir_switch(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, char *data, u64 epoch,
 		       const struct weir_ring_state *state, const struct weir_ring_step *step, u64 time, u64 word,
 		       const char *body, size_t len8)
 {
@@ -79,143 +104,183 @@ static int weir_switch(struct rseq *self, u32 cpu, struct weir_ring *ring, char 
 		.next = step->next,
 	};
 
-	return weir_rseq_do_switch(self, cpu, ring, epoch, state->position, &sw);
+	return weir_rseq_do_switch(rseq, cpu, ring, epoch, state->position, &sw);
 }
 
-/* Anything but the record that fits. 0: try again; 1: done, recorded or counted; -1: take the locked ring. */
-static __attribute__((noinline)) int weir_append_slow(struct weir_client_slot *slot, struct rseq *self, u32 cpu,
-						      u64 epoch, u32 id, const char *body, size_t len)
+enum weir_outcome { WEIR_AGAIN, WEIR_DONE, WEIR_FALLBACK };
+
+/* Anything but the record that fits. WEIR_DONE: recorded, or counted, or its trace is gone. */
+static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u64 epoch, u32 id, const char *body,
+					  size_t len)
 {
-	struct weir_ring *ring = slot->ring + cpu;
+	ptrdiff_t rseq = weir_rseq_offset();
+	u32 cpu = weir_rseq_cpu(rseq);
 	struct weir_ring_state state;
 	struct weir_ring_step step;
+	struct weir_ring *ring = slot->ring + cpu;
 	u64 time;
 
-	if ((s32)READ_ONCE(self->cpu_id) < 0)
-		return -1; /* not registered: an old kernel, valgrind, a thread that is just starting */
+	/* not registered: an old kernel, valgrind, a thread that is just starting */
+	if (!weir_rseq_registered(rseq) || cpu >= weir_client_state.nr_cpus)
+		return WEIR_FALLBACK;
 	state.epoch = READ_ONCE(ring->epoch);
 	state.position = READ_ONCE(ring->position);
 	state.begin = READ_ONCE(ring->begin);
+	__asm__ __volatile__("" ::: "memory");
 	time = weir_clock();
 	switch (weir_ring_plan(ring, &state, epoch, cpu, time, len, &step)) {
 	case WEIR_PLAN_APPEND:
-		return 0;
+		return WEIR_AGAIN;
 	case WEIR_PLAN_SWITCH:
-		return !weir_switch(self, cpu, ring, slot->data + ((size_t)cpu << weir_client_state.stride_shift),
-				    epoch, &state, &step, time, id | time << WEIR_TIME_SHIFT, body,
-				    weir_align8(len - 8));
+		return weir_switch(rseq, cpu, ring, slot->data + ((size_t)cpu << weir_client_state.stride_shift),
+				   epoch, &state, &step, time, id | time << WEIR_TIME_SHIFT, body,
+				   weir_align8(len - 8)) ?
+			       WEIR_AGAIN :
+			       WEIR_DONE;
 	case WEIR_PLAN_RESET:
-		weir_rseq_reset(self, cpu, ring, state.epoch, epoch);
-		return 0;
+		weir_rseq_reset(rseq, cpu, ring, state.epoch, epoch);
+		return WEIR_AGAIN;
 	case WEIR_PLAN_STALE:
-		return 1;
+		return WEIR_DONE;
 	default:
 		weir_ring_lose(ring, epoch);
-		return 1;
+		return WEIR_DONE;
 	}
-}
-
-/* body: what follows the record's first word; len: exact, the first word included. */
-static inline void weir_append(struct weir_client_slot *slot, u64 epoch, u32 id, const char *body, size_t len)
-{
-	struct rseq *self = weir_rseq_self();
-	u64 mask = weir_epoch_ring_size(epoch) - 1, position, begin, start, time;
-	struct weir_ring *ring;
-	int tries, done;
-	u32 cpu = 0;
-
-	for (tries = 0; tries < WEIR_TRIES; tries++) {
-		cpu = READ_ONCE(self->cpu_id_start);
-		if (unlikely(cpu >= weir_client_state.nr_cpus))
-			break;
-		ring = slot->ring + cpu;
-		position = READ_ONCE(ring->position);
-		begin = READ_ONCE(ring->begin);
-		__asm__ __volatile__("" ::: "memory"); /* the clock is read between load and commit */
-		time = weir_clock();
-		if (likely(weir_ring_fits(epoch, position, begin, time, len))) {
-			start = weir_align8(position);
-			if (likely(!weir_rseq_append(self, cpu, ring, epoch, position, start + len,
-						     slot->data + ((size_t)cpu << weir_client_state.stride_shift) +
-							     (start & mask),
-						     id | time << WEIR_TIME_SHIFT, body, weir_align8(len - 8))))
-				return;
-		}
-		done = weir_append_slow(slot, self, cpu, epoch, id, body, len);
-		if (done > 0)
-			return;
-		if (done < 0) {
-			weir_fallback_append(slot, epoch, id, body, len);
-			return;
-		}
-	}
-	weir_ring_lose(slot->ring + (cpu < weir_client_state.nr_cpus ? cpu : weir_client_state.nr_cpus), epoch);
 }
 
 #else
 
-static inline void weir_append(struct weir_client_slot *slot, u64 epoch, u32 id, const char *body, size_t len)
+static inline int weir_append_once(const struct weir_client_slot *slot, u64 epoch, u64 subbuf_mask, u64 ring_mask,
+				   u32 id, const char *body, size_t len)
 {
-	weir_fallback_append(slot, epoch, id, body, len);
+	(void)slot, (void)epoch, (void)subbuf_mask, (void)ring_mask, (void)id, (void)body, (void)len;
+	return -1;
+}
+
+enum weir_outcome { WEIR_AGAIN, WEIR_DONE, WEIR_FALLBACK };
+
+static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u64 epoch, u32 id, const char *body,
+					  size_t len)
+{
+	(void)slot, (void)epoch, (void)id, (void)body, (void)len;
+	return WEIR_FALLBACK;
 }
 
 #endif
 
-/* The record for one slot. The stage leaves room for tid before the fields; without it the record's body is
- * the fields alone. */
-static inline void weir_emit_slot(struct weir_client_slot *slot, u64 epoch, u32 id, struct weir_cursor *cursor)
+/* One slot, whatever it takes. */
+static void weir_append(unsigned int n, u64 epoch, u32 id, const char *body, size_t len)
 {
-	char *body = cursor->stage + 8;
-	size_t len = (size_t)(cursor->p - cursor->stage);
+	const struct weir_client_slot *slot = &weir_client_state.slot[n];
+	u64 subbuf_mask = weir_epoch_subbuf_size(epoch) - 1, ring_mask = weir_epoch_ring_size(epoch) - 1;
+	enum weir_outcome outcome = WEIR_FALLBACK;
+	int tries;
+
+	if (!weir_client_thread.vforked)
+		for (tries = 0; tries < WEIR_TRIES; tries++) {
+			if (!weir_append_once(slot, epoch, subbuf_mask, ring_mask, id, body, len))
+				return;
+			outcome = weir_append_slow(slot, epoch, id, body, len);
+			if (outcome != WEIR_AGAIN)
+				break;
+		}
+	if (outcome == WEIR_FALLBACK)
+		weir_fallback_append(n, epoch, id, body, len);
+	else if (outcome == WEIR_AGAIN)
+		weir_ring_lose(slot->ring + weir_client_state.nr_cpus, epoch);
+}
+
+/* The record as one trace wants it. The stage leaves room for tid before the fields; without it the record's
+ * body is the fields alone. end NULL: a field did not fit. */
+static void weir_emit_slot(unsigned int n, u64 epoch, u32 id, char *stage, const char *end)
+{
+	char *body = stage + WEIR_STAGE_HEAD;
+	u32 tid;
 
 	if (epoch & WEIR_EPOCH_TID) {
-		u32 tid = weir_client_tid();
-
+		body -= sizeof(tid);
+		tid = weir_client_tid();
 		memcpy(body, &tid, sizeof(tid));
-	} else {
-		body += 4;
-		len -= 4;
 	}
-	if (unlikely(cursor->lost || len > WEIR_RECORD_MAX))
-		weir_ring_lose(slot->ring + weir_client_state.nr_cpus, epoch);
-	else if (unlikely(weir_client_thread.vforked))
-		weir_fallback_append(slot, epoch, id, body, len);
+	if (!end || (size_t)(end - body) > WEIR_RECORD_MAX - 8)
+		weir_ring_lose(weir_client_state.slot[n].ring + weir_client_state.nr_cpus, epoch);
 	else
-		weir_append(slot, epoch, id, body, len);
+		weir_append(n, epoch, id, body, (size_t)(end - body) + 8);
+}
+
+/* Any number of slots, any thread. */
+static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, char *stage, char *end)
+{
+	u64 match, again, epoch;
+	u32 left, done = 0;
+	unsigned int n;
+
+	if (!READ_ONCE(weir_client_alive[0]))
+		weir_client_forked();
+	match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE); /* emit:D */
+	left = match & (WEIR_GENERATION_STEP - 1);
+	while (left) {
+		n = (unsigned int)__builtin_ctz(left);
+		epoch = __atomic_load_n(&weir_client_state.slot[n].epoch, __ATOMIC_ACQUIRE);
+		again = __atomic_load_n(&site->match, __ATOMIC_RELAXED); /* emit:D */
+		if (again != match) {
+			match = again;
+			left = match & (WEIR_GENERATION_STEP - 1) & ~done;
+			continue;
+		}
+		weir_emit_slot(n, epoch, site->id, stage, end);
+		done |= 1u << n;
+		left &= left - 1;
+	}
 }
 
 /**
  * weir_client_emit() - record what a site has staged, in every trace that it matches
  * @site: matched when weir_site_on() looked
- * @cursor: the fields; a larger stage is given back
+ * @stage: fields from WEIR_STAGE_HEAD on
+ * @end: of the fields; 8 bytes there may be written
  *
- * Any context; see the head of this file.
+ * Any context; see the head of this file. What is nearly always so, a plain thread, one trace and a record
+ * that fits, is done here; all else in weir_emit_slow().
  */
-void weir_client_emit(struct weir_site *site, struct weir_cursor *cursor)
+void weir_client_emit(struct weir_site *site, char *stage, char *end)
 {
-	u64 match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE), again, epoch; /* emit:D */
-	u32 left, done = 0, bit, n;
+	u64 match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE), epoch, subbuf_mask, ring_mask; /* emit:D */
+	u32 slots = match & (WEIR_GENERATION_STEP - 1);
+	const struct weir_client_slot *slot;
+	char *body = stage + WEIR_STAGE_HEAD;
 
-	if (unlikely(!READ_ONCE(*weir_client_state.alive))) {
-		weir_client_forked();
-		match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE);
+	memset(end, 0, 8); /* up to the next multiple of 8 */
+	if (unlikely(!READ_ONCE(weir_client_alive[0]) || !weir_thread_is_plain(&weir_client_thread) ||
+		     !slots || (slots & (slots - 1))))
+		goto slow;
+	slot = &weir_client_state.slot[__builtin_ctz(slots)];
+	epoch = __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE);
+	subbuf_mask = __atomic_load_n(&slot->subbuf_mask, __ATOMIC_ACQUIRE);
+	ring_mask = __atomic_load_n(&slot->ring_mask, __ATOMIC_ACQUIRE);
+	if (unlikely(__atomic_load_n(&site->match, __ATOMIC_RELAXED) != match)) /* emit:D */
+		goto slow;
+	if (epoch & WEIR_EPOCH_TID) {
+		body -= sizeof(weir_client_thread.tid);
+		memcpy(body, &weir_client_thread.tid, sizeof(weir_client_thread.tid));
 	}
-	memset(cursor->p, 0, 8); /* up to the next multiple of 8 */
-	left = match & 0xffffu;
-	while (left) {
-		n = (u32)__builtin_ctz(left);
-		bit = 1u << n;
-		epoch = __atomic_load_n(&weir_client_state.slot[n].epoch, __ATOMIC_ACQUIRE);
-		again = __atomic_load_n(&site->match, __ATOMIC_RELAXED); /* emit:D */
-		if (unlikely(again != match)) {
-			match = again;
-			left = match & 0xffffu & ~done;
-			continue;
-		}
-		weir_emit_slot(&weir_client_state.slot[n], epoch, site->id, cursor);
-		done |= bit;
-		left &= ~bit;
-	}
-	if (unlikely(cursor->limit == NULL))
+	if (likely(!weir_append_once(slot, epoch, subbuf_mask, ring_mask, site->id, body, (size_t)(end - body) + 8)))
+		return;
+slow:
+	weir_emit_slow(site, stage, end);
+}
+
+/**
+ * weir_client_finish() - as weir_client_emit(), for fields that vary
+ * @site: matched when weir_site_on() looked
+ * @cursor: where they were staged; a larger stage is given back
+ */
+void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor)
+{
+	if (unlikely(cursor->lost || cursor->p - cursor->stage > (ptrdiff_t)WEIR_RECORD_MAX))
+		weir_emit_slow(site, cursor->stage, cursor->lost ? NULL : cursor->p);
+	else
+		weir_client_emit(site, cursor->stage, cursor->p);
+	if (unlikely(!cursor->limit))
 		weir_stage_release(cursor);
 }

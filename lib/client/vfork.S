@@ -3,8 +3,8 @@
  * vfork: as libc's, and the child is marked.
  *
  * The child runs on its parent's stack and TLS, unregistered for rseq while the TLS shows the parent's CPU; its
- * parent's thread is suspended until it execs or exits. weir_client_thread.vforked, the first word there, is
- * the depth: raised before the call, lowered again by whoever is the parent on return. While it is not zero
+ * parent's thread is suspended until it execs or exits. weir_client_thread.vforked, the second word there,
+ * is the depth: raised before the call, lowered again by whoever is the parent on return. While it is not zero
  * events take the locked ring.
  *
  * The return address is kept in a register, for the child overwrites the stack that it was on (as in glibc's
@@ -22,7 +22,7 @@ vfork:
 	.cfi_adjust_cfa_offset -8
 	.cfi_register %rip, %rdi
 	movq	weir_client_thread@gottpoff(%rip), %rsi
-	addl	$1, %fs:(%rsi)
+	addl	$1, %fs:4(%rsi)
 	movl	$58, %eax		/* SYS_vfork */
 	syscall
 	pushq	%rdi
@@ -30,7 +30,7 @@ vfork:
 	.cfi_rel_offset %rip, 0
 	testl	%eax, %eax
 	jz	1f
-	subl	$1, %fs:(%rsi)		/* the parent, or nobody's child */
+	subl	$1, %fs:4(%rsi)		/* the parent, or nobody's child */
 	cmpq	$-4095, %rax
 	jae	2f
 1:	ret

@@ -49,7 +49,7 @@ enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const st
 		return state->epoch < epoch ? WEIR_PLAN_RESET : WEIR_PLAN_STALE;
 	if (len > size - WEIR_PACKET_FIRST)
 		return WEIR_PLAN_TOO_LARGE;
-	if (weir_ring_fits(epoch, position, state->begin, time, len)) {
+	if (weir_ring_fits(size - 1, position, state->begin, time, len)) {
 		step->start = weir_align8(position);
 		step->next = step->start + len;
 		return WEIR_PLAN_APPEND;

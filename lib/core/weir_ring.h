@@ -61,12 +61,16 @@ struct weir_ring_state {
 	u64 begin;
 };
 
-/* The record stays in the open packet. `len` is exact. True for nearly every record, so it is inline. */
-static inline bool weir_ring_fits(u64 epoch, u64 position, u64 begin, u64 time, size_t len)
+/*
+ * The record stays in the open packet: its last byte is in the sub-buffer of the last byte before it. At
+ * offset 0 that is the sub-buffer before, and position 0 has none, so both take the switch. `mask` is the
+ * sub-buffer's size - 1, `len` is exact. True for nearly every record, so it is inline.
+ */
+static inline bool weir_ring_fits(u64 mask, u64 position, u64 begin, u64 time, size_t len)
 {
-	u64 size = weir_epoch_subbuf_size(epoch), offset = position & (size - 1);
+	u64 end = weir_align8(position) + len;
 
-	return offset && weir_align8(offset) + len <= size && time - begin < 1ull << 47;
+	return ((position - 1) ^ (end - 1)) <= mask && time - begin < 1ull << 47;
 }
 
 enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const struct weir_ring_state *state,
