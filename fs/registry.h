@@ -144,7 +144,7 @@ enum weir_quota {
 	WEIR_QUOTA_PROCESSES,	/* attached */
 	WEIR_QUOTA_BYTES,	/* held for ended processes and for markers */
 	WEIR_QUOTA_COPIES,	/* bytes of open copies */
-	WEIR_QUOTA_CONNECTIONS, /* that have not said anything yet */
+	WEIR_QUOTA_CONNECTIONS, /* of connection.c's own: that have not said anything yet */
 	WEIR_QUOTA_COUNT
 };
 int weir_quota_take(uid_t uid, enum weir_quota what, u64 amount);

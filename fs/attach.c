@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * attach: the thread that knows processes. It waits for connections, for what they say, and for the end of the
+ * processes that have attached, and does one thing at a time: events are taken one by one, so that what one
+ * removes cannot be the next in a batch, and they come in the order in which they happened.
+ */
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "registry_i.h"
+
+static struct {
+	int epoll;
+	struct weir_watch stop; /* an eventfd */
+	pthread_t thread;
+	bool running, stopping;
+} weir_attaching = { .epoll = -1, .stop.fd = -1 };
+
+static int weir_watch_control(struct weir_watch *watch, int op, u32 events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = watch };
+
+	return epoll_ctl(weir_attaching.epoll, op, watch->fd, &event) ? -errno : 0;
+}
+
+int weir_watch_add(struct weir_watch *watch)
+{
+	return weir_watch_control(watch, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+void weir_watch_pause(struct weir_watch *watch, bool pause)
+{
+	weir_watch_control(watch, EPOLL_CTL_MOD, pause ? 0 : EPOLLIN);
+}
+
+/* Removal is explicit: a copy of the descriptor elsewhere would keep the watch alive. */
+void weir_watch_remove(struct weir_watch *watch)
+{
+	if (watch->fd < 0)
+		return;
+	weir_watch_control(watch, EPOLL_CTL_DEL, 0);
+	close(watch->fd);
+	watch->fd = -1;
+}
+
+static void weir_attach_stop(struct weir_watch *watch)
+{
+	(void)watch;
+	weir_attaching.stopping = true;
+}
+
+static void *weir_attach_run(void *arg)
+{
+	struct epoll_event event;
+
+	(void)arg;
+	urcu_memb_register_thread();
+	while (!weir_attaching.stopping) {
+		int timeout = weir_connections_expire();
+
+		if (epoll_wait(weir_attaching.epoll, &event, 1, timeout) == 1) {
+			struct weir_watch *watch = event.data.ptr;
+
+			watch->ready(watch);
+		}
+	}
+	urcu_memb_unregister_thread();
+	return NULL;
+}
+
+int weir_attach_open(void)
+{
+	weir_attaching.stopping = false;
+	weir_attaching.stop.ready = weir_attach_stop;
+	weir_attaching.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (weir_attaching.epoll < 0)
+		return -errno;
+	weir_attaching.stop.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (weir_attaching.stop.fd < 0)
+		return -errno;
+	return weir_watch_add(&weir_attaching.stop);
+}
+
+/* Signals are for the daemon's other threads. */
+int weir_attach_start(void)
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&weir_attaching.thread, NULL, weir_attach_run, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	weir_attaching.running = !err;
+	return -err;
+}
+
+void weir_attach_close(void)
+{
+	if (weir_attaching.running) {
+		eventfd_write(weir_attaching.stop.fd, 1);
+		pthread_join(weir_attaching.thread, NULL);
+		weir_attaching.running = false;
+	}
+	weir_connections_close();
+	weir_processes_close();
+	weir_watch_remove(&weir_attaching.stop);
+	if (weir_attaching.epoll >= 0)
+		close(weir_attaching.epoll);
+	weir_attaching.epoll = -1;
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * backend_shm: processes that share their memory by two memfds.
+ *
+ * Nothing is trusted that the process can write. Geometry comes from its one message, checked; of the words in
+ * its memory each is read once by weir_ring_sample() and bounded there.
+ *
+ * Can the daemon get SIGBUS? Not by a truncation: the memfds are sealed. Not by missing huge pages: only tmpfs
+ * is accepted. A hole that the process punched is filled with a new page by the access. What remains is a
+ * machine without memory, where every access of the daemon's own may fail just the same. Only the ring
+ * controls are mapped, a few pages, and their reserved pages allocate nothing until a trace looks at them.
+ * The bytes of rings are read by pread(), for which a hole is zeros and allocates nothing.
+ *
+ *   end:A / memory:A    the images of what was held, before the memory is gone: who finds no memory finds them
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "registry_i.h"
+
+#define WEIR_EXTENT_SHIFT 21u /* a "page" of the relay: an extent of the file */
+#define WEIR_RING_SHIFT_MIN (WEIR_SUBBUF_SHIFT_MIN + WEIR_COUNT_SHIFT_MIN)
+#define WEIR_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+struct weir_shm_memory {
+	struct rcu_head rcu;
+	int control, buffers;
+	u8 *map; /* of the first weir_schema_offset() bytes of control */
+	u64 stride;
+};
+
+static size_t weir_shm_map_size(void)
+{
+	return weir_schema_offset(weir_daemon.nr_cpus);
+}
+
+static struct weir_ring *weir_shm_ring(const struct weir_shm_memory *memory, unsigned int slot, unsigned int cpu)
+{
+	u64 index = weir_ring_index(weir_daemon.nr_cpus, slot, cpu);
+
+	return (struct weir_ring *)(memory->map + WEIR_RINGS_OFFSET) + index;
+}
+
+static int weir_pread(int fd, void *dst, size_t len, u64 offset)
+{
+	while (len) {
+		ssize_t n = pread(fd, dst, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		dst = (char *)dst + n;
+		offset += (u64)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* ---- the ring's bytes: a relay whose frames are extents of the file ---------------------------------------*/
+
+struct weir_extents {
+	int fd;
+	u64 base; /* of the ring in the file */
+};
+
+/* Every frame is there, and its place is its offset: any token will do. */
+static void *weir_extent_lookup(void *priv, size_t offset)
+{
+	(void)offset;
+	return priv;
+}
+
+static int weir_extent_read(void *priv, void *page, size_t offset, void *dst, size_t len)
+{
+	const struct weir_extents *extents = priv;
+
+	(void)page;
+	return weir_pread(extents->fd, dst, len, extents->base + offset);
+}
+
+static const struct weir_relay_ops weir_extent_ops = {
+	.lookup = weir_extent_lookup,
+	.read = weir_extent_read,
+};
+
+static int weir_shm_copy(const struct weir_shm_memory *memory, unsigned int slot, unsigned int cpu, u64 epoch,
+			 u64 position, void *dst, size_t len)
+{
+	struct weir_extents extents = { memory->buffers,
+					weir_ring_index(weir_daemon.nr_cpus, slot, cpu) * memory->stride };
+	size_t size = weir_epoch_ring_size(epoch), offset = position & (size - 1), first;
+	unsigned int shift = min(weir_epoch_ring_shift(epoch), WEIR_EXTENT_SHIFT);
+	struct weir_relay_cursor cursor = { 0 };
+	struct weir_relay relay;
+	int err;
+
+	if (len > size)
+		return -EINVAL;
+	first = min(len, size - offset);
+	err = weir_relay_init(&relay, size, shift, weir_epoch_subbuf_shift(epoch), &weir_extent_ops, &extents);
+	if (err)
+		return err;
+	err = weir_relay_read(&relay, &cursor, offset, dst, first);
+	if (!err && len > first)
+		err = weir_relay_read(&relay, &cursor, 0, (char *)dst + first, len - first);
+	weir_relay_destroy(&relay);
+	return err;
+}
+
+/* ---- the backend: the memory while there is one, images afterwards ----------------------------------------*/
+
+/* A ring of this epoch fits into what the process has reserved for it. */
+static bool weir_shm_has(const struct weir_shm_memory *memory, unsigned int slot, unsigned int cpu, u64 epoch)
+{
+	return slot < WEIR_SLOTS && cpu <= weir_daemon.nr_cpus && weir_epoch_ring_size(epoch) <= memory->stride;
+}
+
+static const struct weir_image *weir_shm_image(const struct weir_shm *shm, unsigned int slot, unsigned int cpu)
+{
+	if (slot >= WEIR_SLOTS || cpu > weir_daemon.nr_cpus)
+		return NULL;
+	return weir_rcu_load(shm->image[slot]);
+}
+
+static int weir_shm_sample(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
+			   struct weir_ring_view *view)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	const struct weir_image *image;
+	int err = -ENODATA;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory); /* memory:A */
+	image = memory ? NULL : weir_shm_image(shm, slot, cpu);
+	if (memory && weir_shm_has(memory, slot, cpu, epoch))
+		err = weir_ring_sample(weir_shm_ring(memory, slot, cpu), epoch, view);
+	else if (image)
+		err = weir_image_sample(image, cpu, epoch, view);
+	weir_rcu_unlock();
+	return err;
+}
+
+static int weir_shm_read(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch, u64 position,
+			 void *dst, size_t len)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	const struct weir_image *image;
+	int err = -ENODATA;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory); /* memory:A */
+	image = memory ? NULL : weir_shm_image(shm, slot, cpu);
+	if (memory && weir_shm_has(memory, slot, cpu, epoch))
+		err = weir_shm_copy(memory, slot, cpu, epoch, position, dst, len);
+	else if (image)
+		err = weir_image_read(image, cpu, epoch, position, dst, len);
+	weir_rcu_unlock();
+	return err;
+}
+
+static u64 weir_shm_valid_from(struct weir_source *source, unsigned int slot, unsigned int cpu,
+			       const struct weir_ring_view *view)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	const struct weir_image *image;
+	u64 from = ~0ull;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory); /* memory:A */
+	image = memory ? NULL : weir_shm_image(shm, slot, cpu);
+	if (memory && weir_shm_has(memory, slot, cpu, view->epoch))
+		from = weir_ring_valid_from(weir_shm_ring(memory, slot, cpu), view);
+	else if (image)
+		from = weir_image_valid_from(image, cpu, view);
+	weir_rcu_unlock();
+	return from;
+}
+
+/* ---- schemas ----------------------------------------------------------------------------------------------*/
+
+/* What was committed and not parsed yet, copied, so that it holds still. Its cost is the user's. */
+static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, const struct weir_shm_memory *memory)
+{
+	const struct weir_process *process = (const struct weir_process *)memory->map;
+	u64 done = source->schemas.bytes, committed = smp_load_acquire(&process->schema_bytes);
+	u64 len = min(committed, (u64)WEIR_SCHEMA_SIZE), cost;
+	void *log;
+	int err;
+
+	if (len <= done)
+		return 0;
+	len -= done;
+	cost = len * WEIR_SCHEMA_COST;
+	err = weir_quota_take(source->uid, WEIR_QUOTA_BYTES, cost);
+	if (err)
+		return err;
+	shm->schemas_cost += cost;
+	log = weir_alloc(len);
+	if (!log)
+		return -ENOMEM;
+	err = weir_pread(memory->control, log, len, weir_shm_map_size() + done);
+	if (!err)
+		err = weir_schemas_parse(&source->schemas, log, len);
+	weir_free(log);
+	return err;
+}
+
+/* A log with a bad entry is not looked at again: it only grows, and ids are counted from its start. */
+static u32 weir_shm_schemas(struct weir_source *source)
+{
+	struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory) {
+		pthread_mutex_lock(&shm->schemas_lock);
+		if (!shm->schemas_bad && weir_shm_parse(source, shm, memory))
+			shm->schemas_bad = true;
+		pthread_mutex_unlock(&shm->schemas_lock);
+	}
+	weir_rcu_unlock();
+	return smp_load_acquire(&source->schemas.count);
+}
+
+u64 weir_shm_schemas_cost(struct weir_shm *shm)
+{
+	u64 cost;
+
+	pthread_mutex_lock(&shm->schemas_lock);
+	cost = shm->schemas_cost;
+	pthread_mutex_unlock(&shm->schemas_lock);
+	return cost;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------*/
+
+static void weir_shm_release(struct weir_shm_memory *memory)
+{
+	munmap(memory->map, weir_shm_map_size());
+	close(memory->control);
+	close(memory->buffers);
+	weir_free(memory);
+}
+
+static void weir_shm_reclaim(struct rcu_head *head)
+{
+	weir_rcu_reclaim();
+	weir_shm_release(container_of(head, struct weir_shm_memory, rcu));
+}
+
+/**
+ * weir_shm_forget() - the process's memory goes; its images are read from now on
+ * @shm: the process
+ *
+ * Context: the attach thread. Readers that are under way keep the memory until they are done.
+ */
+void weir_shm_forget(struct weir_shm *shm)
+{
+	struct weir_shm_memory *memory = shm->memory;
+
+	weir_rcu_store(shm->memory, NULL); /* end:A */
+	if (memory)
+		weir_rcu_call(&memory->rcu, weir_shm_reclaim);
+}
+
+void weir_shm_abandon(struct weir_shm *shm)
+{
+	if (shm->memory)
+		weir_shm_release(shm->memory);
+	pthread_mutex_destroy(&shm->schemas_lock);
+	weir_free(shm);
+}
+
+static void weir_shm_destroy(struct weir_source *source)
+{
+	struct weir_shm *shm = source->private;
+
+	weir_quota_give(source->uid, WEIR_QUOTA_BYTES, shm->schemas_cost);
+	weir_shm_abandon(shm);
+}
+
+const struct weir_backend weir_backend_shm = {
+	.name = "shm",
+	.sample = weir_shm_sample,
+	.read = weir_shm_read,
+	.valid_from = weir_shm_valid_from,
+	.schemas = weir_shm_schemas,
+	.destroy = weir_shm_destroy,
+};
+
+/* ---- opening: what a client sent --------------------------------------------------------------------------*/
+
+/* A memfd whose size is for ever this one. Seals come first: only shared memory has them, so nothing is asked
+ * of a file system that may be the client's own and never answer. */
+static int weir_shm_check(int fd, u64 size)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct statfs fs;
+	struct stat st;
+
+	if (seals < 0 || (seals & WEIR_SEALS) != WEIR_SEALS)
+		return -EPERM;
+	if (fstatfs(fd, &fs) || (unsigned long)fs.f_type != TMPFS_MAGIC)
+		return -EINVAL;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size != size)
+		return -EINVAL;
+	return 0;
+}
+
+static int weir_shm_check_attach(const struct weir_attach *attach)
+{
+	u64 stride = attach->ring_stride;
+
+	if (attach->magic != WEIR_ATTACH_MAGIC || attach->version != WEIR_ABI_VERSION ||
+	    attach->nr_cpus != weir_daemon.nr_cpus)
+		return -EINVAL;
+	if (stride & (stride - 1) || stride < 1ull << WEIR_RING_SHIFT_MIN || stride > 1ull << WEIR_RING_SHIFT_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static int weir_shm_map(const struct weir_hello *hello, struct weir_shm_memory *memory)
+{
+	u64 rings = weir_ring_index(weir_daemon.nr_cpus, WEIR_SLOTS, 0);
+	int err = weir_shm_check_attach(&hello->attach);
+
+	if (!err)
+		err = weir_shm_check(hello->control, weir_shm_map_size() + WEIR_SCHEMA_SIZE);
+	if (!err)
+		err = weir_shm_check(hello->buffers, rings * hello->attach.ring_stride);
+	if (err)
+		return err;
+	memory->map = mmap(NULL, weir_shm_map_size(), PROT_READ | PROT_WRITE, MAP_SHARED, hello->control, 0);
+	if (memory->map == MAP_FAILED)
+		return -errno;
+	memory->control = hello->control;
+	memory->buffers = hello->buffers;
+	memory->stride = hello->attach.ring_stride;
+	return 0;
+}
+
+/**
+ * weir_shm_open() - check and map what a process sent
+ * @hello: the message; its two memfds are taken over on success
+ * @shm: set
+ *
+ * Return: 0; -EINVAL, -EPERM not as abi.h says; -ENOMEM; -errno of mmap().
+ */
+int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm)
+{
+	struct weir_shm_memory *memory = weir_alloc(sizeof(*memory));
+	int err = -ENOMEM;
+
+	*shm = weir_alloc(sizeof(**shm));
+	if (memory && *shm)
+		err = weir_shm_map(hello, memory);
+	if (err) {
+		weir_free(memory);
+		weir_free(*shm);
+		return err;
+	}
+	pthread_mutex_init(&(*shm)->schemas_lock, NULL);
+	(*shm)->memory = memory;
+	(*shm)->watch.fd = -1;
+	hello->control = hello->buffers = -1;
+	return 0;
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * connection: clients of the socket, up to their one message. Whoever may connect may be hostile:
+ *
+ *   says nothing              dropped after two seconds; a user has few such connections at a time, and when
+ *                             there are too many in all the oldest goes
+ *   says something else       the descriptors that came along are closed
+ *   sends strange descriptors closing one can take for ever (the flush of a FUSE file is answered by its
+ *                             server), so a thread does that, charged to the user
+ *   exhausts descriptors      nothing is accepted for a while
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "registry_i.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+#define WEIR_SILENCE_MS 2000u
+#define WEIR_PAUSE_MS 100u
+#define WEIR_PENDING_MAX 256u
+#define WEIR_BACKLOG 4096
+#define WEIR_HELLO_FDS 2
+
+struct weir_connection {
+	struct weir_watch watch;
+	struct cds_list_head list; /* the oldest first */
+	struct ucred peer;
+	int pidfd;
+	unsigned int charged; /* of the quota: itself, and a thread for each descriptor that may come */
+	u64 deadline;	      /* ms */
+};
+
+static void weir_connection_accept(struct weir_watch *watch);
+
+static struct {
+	struct weir_watch listener;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct cds_list_head pending;
+	unsigned int count;
+	u64 resume; /* when to accept again; 0: now */
+} weir_listening = {
+	.listener = { weir_connection_accept, -1 },
+	.pending = CDS_LIST_HEAD_INIT(weir_listening.pending),
+};
+
+static u64 weir_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
+}
+
+/* ---- descriptors that came along --------------------------------------------------------------------------*/
+
+struct weir_closing {
+	int fd;
+	uid_t uid;
+};
+
+static void *weir_close_slowly(void *arg)
+{
+	struct weir_closing *closing = arg;
+
+	close(closing->fd);
+	weir_quota_give(closing->uid, WEIR_QUOTA_CONNECTIONS, 1);
+	weir_free(closing);
+	return NULL;
+}
+
+static int weir_close_spawn(struct weir_closing *closing)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 64 << 10);
+	err = pthread_create(&thread, &attr, weir_close_slowly, closing);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+/* Of the files that have seals none does anything at close. Where there can be no thread the descriptor stays
+ * open, and charged. */
+static void weir_close_foreign(struct weir_connection *connection, int fd)
+{
+	struct weir_closing *closing;
+
+	if (fd < 0)
+		return;
+	if (fcntl(fd, F_GET_SEALS) >= 0) {
+		close(fd);
+		return;
+	}
+	connection->charged--;
+	closing = weir_alloc(sizeof(*closing));
+	if (!closing)
+		return;
+	*closing = (struct weir_closing){ fd, connection->peer.uid };
+	if (weir_close_spawn(closing))
+		weir_free(closing);
+}
+
+/* ---- the message ------------------------------------------------------------------------------------------*/
+
+/* Takes the descriptors out of what was received; returns how many there were. */
+static int weir_message_fds(struct msghdr *msg, int fds[WEIR_HELLO_FDS])
+{
+	struct cmsghdr *cmsg;
+	int count = 0;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS || n > WEIR_HELLO_FDS)
+			continue;
+		memcpy(fds, CMSG_DATA(cmsg), n * sizeof(int));
+		count = (int)n;
+	}
+	return count;
+}
+
+/* The one message there may be. -EAGAIN: none yet; -EPROTO: not what abi.h says, everything is closed. There is
+ * room for two descriptors: of more the kernel says MSG_CTRUNC and drops the rest. */
+static int weir_message_receive(struct weir_connection *connection, struct weir_hello *hello)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(WEIR_HELLO_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { &hello->attach, sizeof(hello->attach) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	int fds[WEIR_HELLO_FDS], count;
+	ssize_t n = recvmsg(connection->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EPROTO;
+	count = weir_message_fds(&msg, fds);
+	if (n == (ssize_t)sizeof(hello->attach) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+	    count == WEIR_HELLO_FDS) {
+		hello->control = fds[0];
+		hello->buffers = fds[1];
+		return 0;
+	}
+	while (count)
+		weir_close_foreign(connection, fds[--count]);
+	return -EPROTO;
+}
+
+static void weir_connection_free(struct weir_connection *connection)
+{
+	cds_list_del(&connection->list);
+	weir_listening.count--;
+	weir_watch_remove(&connection->watch);
+	if (connection->pidfd >= 0)
+		close(connection->pidfd);
+	weir_quota_give(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged);
+	weir_free(connection);
+}
+
+static void weir_connection_ready(struct weir_watch *watch)
+{
+	struct weir_connection *connection = container_of(watch, struct weir_connection, watch);
+	struct weir_hello hello = { .pidfd = connection->pidfd, .peer = connection->peer };
+	int err = weir_message_receive(connection, &hello);
+
+	if (err == -EAGAIN)
+		return;
+	if (!err) {
+		connection->pidfd = -1;
+		weir_process_attach(&hello);
+		weir_close_foreign(connection, hello.control);
+		weir_close_foreign(connection, hello.buffers);
+		if (hello.pidfd >= 0)
+			close(hello.pidfd);
+	}
+	weir_connection_free(connection);
+}
+
+/* ---- who it is --------------------------------------------------------------------------------------------*/
+
+/* A descriptor of the process, -1 if it has ended already. The kernel's own answer is about the process that
+ * connected, whatever has become of its number; before Linux 6.5 the number has to do. A process of a pid
+ * namespace that the daemon does not see into has none: then only the kernel's answer helps. */
+static int weir_peer_pidfd(int fd, const struct ucred *peer, int *pidfd)
+{
+	socklen_t len = sizeof(*pidfd);
+
+	*pidfd = -1;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd, &len))
+		return 0;
+	*pidfd = -1;
+	if (errno == ENOPROTOOPT && peer->pid > 0) {
+		*pidfd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
+		if (*pidfd >= 0)
+			return 0;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return -errno;
+	return peer->pid > 0 ? 0 : -ESRCH;
+}
+
+static int weir_peer(int fd, struct ucred *peer, int *pidfd)
+{
+	socklen_t len = sizeof(*peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len))
+		return -errno;
+	/* A user's own daemon serves nobody else. */
+	if (weir_daemon.uid && peer->uid != weir_daemon.uid)
+		return -EPERM;
+	return weir_peer_pidfd(fd, peer, pidfd);
+}
+
+/* A process that has attached, then called exec() and connected again, said the former before the latter. */
+static void weir_connection_catch_up(pid_t pid)
+{
+	struct cds_list_head *pos, *next;
+
+	for (pos = weir_listening.pending.next; pid && pos != &weir_listening.pending; pos = next) {
+		struct weir_connection *connection = container_of(pos, struct weir_connection, list);
+
+		next = pos->next;
+		if (connection->peer.pid == pid)
+			weir_connection_ready(&connection->watch);
+	}
+}
+
+static struct weir_connection *weir_connection_new(int fd)
+{
+	struct weir_connection *connection = weir_alloc(sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	connection->pidfd = -1;
+	connection->watch = (struct weir_watch){ weir_connection_ready, fd };
+	connection->deadline = weir_now_ms() + WEIR_SILENCE_MS;
+	connection->charged = 1 + WEIR_HELLO_FDS;
+	if (weir_peer(fd, &connection->peer, &connection->pidfd) ||
+	    weir_quota_take(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged)) {
+		if (connection->pidfd >= 0)
+			close(connection->pidfd);
+		weir_free(connection);
+		return NULL;
+	}
+	return connection;
+}
+
+/* Most have said their message by the time they are accepted. */
+static void weir_connection_add(int fd)
+{
+	struct weir_connection *connection = weir_connection_new(fd);
+
+	if (!connection) {
+		close(fd);
+		return;
+	}
+	weir_connection_catch_up(connection->peer.pid);
+	if (weir_listening.count == WEIR_PENDING_MAX)
+		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
+	cds_list_add_tail(&connection->list, &weir_listening.pending);
+	weir_listening.count++;
+	if (weir_watch_add(&connection->watch))
+		weir_connection_free(connection);
+	else
+		weir_connection_ready(&connection->watch);
+}
+
+static void weir_connection_accept(struct weir_watch *watch)
+{
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		weir_connection_add(fd);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		weir_listening.resume = weir_now_ms() + WEIR_PAUSE_MS;
+		weir_watch_pause(watch, true);
+	}
+}
+
+/**
+ * weir_connections_expire() - drop who has been silent for too long
+ *
+ * Context: the attach thread.
+ * Return: milliseconds until the next call, -1: nobody is waited for.
+ */
+int weir_connections_expire(void)
+{
+	u64 now = weir_now_ms(), next = ~0ull;
+
+	while (!cds_list_empty(&weir_listening.pending)) {
+		struct weir_connection *oldest =
+			container_of(weir_listening.pending.next, struct weir_connection, list);
+
+		next = oldest->deadline;
+		if (next > now)
+			break;
+		weir_connection_free(oldest);
+		next = ~0ull;
+	}
+	if (weir_listening.resume && weir_listening.resume <= now) {
+		weir_listening.resume = 0;
+		weir_watch_pause(&weir_listening.listener, false);
+	}
+	if (weir_listening.resume)
+		next = min(next, weir_listening.resume);
+	return next == ~0ull ? -1 : (int)(next - now);
+}
+
+/* ---- the socket -------------------------------------------------------------------------------------------*/
+
+static int weir_socket_bind(int fd, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	if (unlink(path) && errno != ENOENT)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		return -errno;
+	strcpy(weir_listening.path, path);
+	if (chmod(path, weir_daemon.uid ? 0600 : 0666) || listen(fd, WEIR_BACKLOG))
+		return -errno;
+	return 0;
+}
+
+/**
+ * weir_connections_open() - make the socket
+ * @path: RUNDIR/socket; what a daemon that was killed left there goes. The control file's lock is held.
+ *
+ * Clients may connect from now on; they are accepted when the thread runs.
+ *
+ * Return: 0 or -errno.
+ */
+int weir_connections_open(const char *path)
+{
+	int err;
+
+	weir_listening.resume = 0;
+	weir_listening.listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (weir_listening.listener.fd < 0)
+		return -errno;
+	err = weir_socket_bind(weir_listening.listener.fd, path);
+	return err ? err : weir_watch_add(&weir_listening.listener);
+}
+
+void weir_connections_close(void)
+{
+	while (!cds_list_empty(&weir_listening.pending))
+		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
+	weir_watch_remove(&weir_listening.listener);
+	if (weir_listening.path[0])
+		unlink(weir_listening.path);
+	weir_listening.path[0] = 0;
+}

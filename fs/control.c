@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * control: the tracing control, RUNDIR/control, which programs map read-only.
+ *
+ * Everything is composed in a private config and then published through the latch (abi.h), so that a program
+ * finds a whole copy whenever it looks, also after a daemon was killed in the middle:
+ *
+ *   sequence odd   copy 0 is being written, readers use copy 1
+ *   sequence even  copy 1 may be being written, readers use copy 0
+ *
+ *   latch:A / read:B   odd before the first byte of copy 0
+ *   latch:B / read:A   bytes of copy 0 before even
+ *   latch:C / read:B   even before the first byte of copy 1
+ *   latch:D / read:A   bytes of copy 1 before the next odd
+ *   latch:E / site:E   everything before the generation that makes sites look
+ *
+ * The reader: read:A loads the sequence (acquire), copies, read:B (read barrier) loads the sequence again.
+ *
+ * A file of the same version is adopted in place, never replaced or shrunk: programs that mapped it earlier
+ * join. Its lock tells a second daemon that it is one too many.
+ */
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "registry_i.h"
+
+static struct {
+	int fd;
+	struct weir_control *map;
+	struct weir_config config;
+} weir_tracing = { .fd = -1 };
+
+struct weir_config *weir_control_config(void)
+{
+	return &weir_tracing.config;
+}
+
+u64 weir_control_counter(void)
+{
+	return ++weir_tracing.config.counter;
+}
+
+/* Stores what differs, a word at a time: a reader's cache lines stay where nothing changed. */
+static void weir_control_copy(struct weir_config *dst, const struct weir_config *src)
+{
+	u64 *to = (u64 *)dst;
+	const u64 *from = (const u64 *)src;
+	size_t i;
+
+	for (i = 0; i < sizeof(*dst) / sizeof(*to); i++)
+		if (to[i] != from[i])
+			WRITE_ONCE(to[i], from[i]);
+}
+
+/**
+ * weir_control_publish() - let programs see the private config
+ *
+ * An odd sequence was left by a daemon that was killed: copy 0 is written once more, nobody reads it.
+ *
+ * Context: locked, or before threads start.
+ */
+void weir_control_publish(void)
+{
+	struct weir_control *map = weir_tracing.map;
+	u64 odd = map->sequence | 1;
+
+	smp_store_release(&map->sequence, odd); /* latch:D */
+	smp_wmb();				/* latch:A */
+	weir_control_copy(&map->copy[0], &weir_tracing.config);
+	smp_store_release(&map->sequence, odd + 1); /* latch:B */
+	smp_wmb();				    /* latch:C */
+	weir_control_copy(&map->copy[1], &weir_tracing.config);
+	smp_store_release(&map->generation, /* latch:E */
+			  (map->generation + WEIR_GENERATION_STEP) & ~(u64)(WEIR_GENERATION_STEP - 1));
+}
+
+void weir_control_slot(const struct weir_trace *trace)
+{
+	struct weir_slot *slot = &weir_tracing.config.slot[trace->slot];
+
+	slot->epoch = trace->epoch;
+	slot->flags = (trace->enabled ? WEIR_SLOT_ENABLED : 0) | (trace->all ? WEIR_SLOT_ALL : 0);
+	slot->owner = trace->owner;
+	memcpy(slot->rules, trace->rules, sizeof(slot->rules));
+	memcpy(slot->processes, trace->processes, sizeof(slot->processes));
+}
+
+void weir_control_free_slot(unsigned int slot)
+{
+	memset(&weir_tracing.config.slot[slot], 0, sizeof(struct weir_slot));
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------*/
+
+static int weir_control_lock(int fd)
+{
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+/* A regular file of our own, and still the one of that name after the lock was had. */
+static int weir_control_check(int fd, const char *path, off_t *size)
+{
+	struct stat st, now;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_uid != geteuid())
+		return -EPERM;
+	if (lstat(path, &now) || now.st_ino != st.st_ino || now.st_dev != st.st_dev)
+		return -EAGAIN;
+	*size = st.st_size;
+	return 0;
+}
+
+/* Space is allocated now: a program that reads a hole of a full tmpfs would get SIGBUS. */
+static int weir_control_map(int fd, off_t size)
+{
+	const off_t need = sizeof(struct weir_control);
+	void *map;
+	int err = 0;
+
+	if (size < need && ftruncate(fd, need))
+		return -errno;
+	err = posix_fallocate(fd, 0, need);
+	if (err && err != EOPNOTSUPP)
+		return -err;
+	if (fchmod(fd, 0644))
+		return -errno;
+	map = mmap(NULL, sizeof(struct weir_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	weir_tracing.map = map;
+	return 0;
+}
+
+/* A new file. Programs take it for one when its magic is there. Epochs start at the time of day, so that they
+ * are newer than those of a file that was lost. */
+static void weir_control_format(struct weir_control *map)
+{
+	memset(map, 0, sizeof(*map));
+	memset(&weir_tracing.config, 0, sizeof(weir_tracing.config));
+	weir_tracing.config.counter = (u64)time(NULL) << 8;
+	map->version = WEIR_ABI_VERSION;
+	map->size = sizeof(*map);
+	smp_store_release(&map->magic, WEIR_CONTROL_MAGIC);
+}
+
+/* Counters of both copies count: a torn one holds whole words. Rings of processes do not: they can write them,
+ * and an honest ring has no epoch that this file never had. */
+static void weir_control_adopt(struct weir_control *map)
+{
+	u64 newest = max(map->copy[0].counter, map->copy[1].counter);
+	unsigned int i;
+
+	for (i = 0; i < 2 * WEIR_SLOTS; i++)
+		newest = max(newest, map->copy[i & 1].slot[i / 2].epoch >> WEIR_EPOCH_COUNTER_SHIFT);
+	memcpy(&weir_tracing.config, &map->copy[map->sequence & 1], sizeof(weir_tracing.config));
+	weir_tracing.config.counter = newest;
+}
+
+/* What an opened file is: 0 ours now, -ESTALE of another version, to be replaced. */
+static int weir_control_take(int fd, off_t size)
+{
+	struct weir_control *map;
+	int err = weir_control_map(fd, size);
+
+	if (err)
+		return err;
+	map = weir_tracing.map;
+	if (!map->magic)
+		weir_control_format(map);
+	else if (map->magic == WEIR_CONTROL_MAGIC && map->version == WEIR_ABI_VERSION &&
+		 map->size == sizeof(*map))
+		weir_control_adopt(map);
+	else
+		err = -ESTALE;
+	if (err) {
+		munmap(map, sizeof(*map));
+		weir_tracing.map = NULL;
+	}
+	return err;
+}
+
+static int weir_control_try(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	off_t size = 0;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = weir_control_lock(fd);
+	if (!err)
+		err = weir_control_check(fd, path, &size);
+	if (!err)
+		err = weir_control_take(fd, size);
+	if (!err) {
+		weir_tracing.fd = fd;
+		return 0;
+	}
+	if (err == -ESTALE)
+		err = unlink(path) ? -errno : -EAGAIN;
+	close(fd);
+	return err;
+}
+
+/**
+ * weir_control_open() - create or adopt the control file, and become its one daemon
+ * @path: RUNDIR/control
+ *
+ * All slots are free afterwards and `server` has grown, in the private config: publish when the socket is there.
+ *
+ * Return: 0; -EBUSY another daemon has it; -EPERM it belongs to somebody else; -errno.
+ */
+int weir_control_open(const char *path)
+{
+	int err, tries = 0;
+
+	do
+		err = weir_control_try(path);
+	while (err == -EAGAIN && ++tries < 8);
+	if (err)
+		return err;
+	memset(weir_tracing.config.slot, 0, sizeof(weir_tracing.config.slot));
+	weir_tracing.config.server++;
+	weir_tracing.config.nr_slots = WEIR_SLOTS;
+	return 0;
+}
+
+/**
+ * weir_control_close() - programs see no trace any more, and the lock goes
+ *
+ * Context: nobody else uses the registry.
+ */
+void weir_control_close(void)
+{
+	if (weir_tracing.fd < 0)
+		return;
+	memset(weir_tracing.config.slot, 0, sizeof(weir_tracing.config.slot));
+	weir_control_publish();
+	munmap(weir_tracing.map, sizeof(*weir_tracing.map));
+	close(weir_tracing.fd);
+	weir_tracing.map = NULL;
+	weir_tracing.fd = -1;
+}

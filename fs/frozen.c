@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * frozen: what processes that have ended held. An image is one process in one trace: the bytes [begin, end) of
+ * each of its rings, and what it lost. The process's memory is given back; its schemas stay with the source.
+ *
+ * Images are immutable once they are reachable. A trace lists its own in the order in which the processes
+ * ended; beyond max_bytes the first ones go. A source whose last image goes, goes with it.
+ */
+#include "registry_i.h"
+
+struct weir_image_ring {
+	u64 begin, end, lost;
+	size_t offset; /* of begin's byte in data */
+};
+
+struct weir_image {
+	struct rcu_head rcu;
+	struct cds_list_head list;  /* of the trace */
+	struct weir_source *source; /* stays in the registry as long as the image */
+	unsigned int slot;
+	uid_t uid;
+	u64 epoch;
+	u64 bytes;   /* everything that is kept for it */
+	u64 charged; /* of that, taken from the user's quota here */
+	u8 *data;
+	struct weir_image_ring ring[];
+};
+
+static size_t weir_image_rings(void)
+{
+	return (size_t)weir_daemon.nr_cpus + 1;
+}
+
+/* ---- making one -------------------------------------------------------------------------------------------*/
+
+/* Ring by ring what is to be kept; returns the bytes of data. */
+static size_t weir_image_measure(struct weir_image *image, bool *any)
+{
+	size_t i, size = 0;
+
+	for (i = 0; i < weir_image_rings(); i++) {
+		struct weir_image_ring *ring = &image->ring[i];
+		struct weir_ring_view view;
+
+		if (image->source->backend->sample(image->source, image->slot, (unsigned int)i, image->epoch,
+						   &view))
+			continue;
+		*ring = (struct weir_image_ring){ view.begin, view.end, view.lost, size };
+		size += view.end - view.begin;
+		*any = true;
+	}
+	return size;
+}
+
+/* The process is dead, but its memory may be shared with one that is not: the copy is validated like any. */
+static void weir_image_fill(struct weir_image *image, unsigned int cpu)
+{
+	const struct weir_backend *backend = image->source->backend;
+	struct weir_image_ring *ring = &image->ring[cpu];
+	struct weir_ring_view view = { image->epoch, ring->begin, ring->end, ring->lost };
+	u64 from = ~0ull;
+
+	if (ring->begin == ring->end)
+		return;
+	if (!backend->read(image->source, image->slot, cpu, image->epoch, ring->begin,
+			   image->data + ring->offset, ring->end - ring->begin))
+		from = backend->valid_from(image->source, image->slot, cpu, &view);
+	if (from <= ring->begin)
+		return;
+	from = min(from, ring->end);
+	ring->offset += from - ring->begin;
+	ring->begin = from;
+}
+
+static int weir_image_data(struct weir_image *image, size_t size)
+{
+	size_t cpu;
+	int err;
+
+	image->charged = size + sizeof(*image) + weir_image_rings() * sizeof(image->ring[0]) +
+			 sizeof(struct weir_source) + sizeof(struct weir_shm);
+	image->bytes = image->charged + weir_shm_schemas_cost(image->source->private);
+	err = weir_quota_take(image->uid, WEIR_QUOTA_BYTES, image->charged);
+	if (err)
+		return err;
+	image->data = weir_alloc(size ? size : 1);
+	if (!image->data) {
+		weir_quota_give(image->uid, WEIR_QUOTA_BYTES, image->charged);
+		return -ENOMEM;
+	}
+	for (cpu = 0; cpu < weir_image_rings(); cpu++)
+		weir_image_fill(image, (unsigned int)cpu);
+	return 0;
+}
+
+/**
+ * weir_image_make() - copy what a process holds in a trace
+ * @source: a process that has ended, its memory still there
+ * @trace: the trace
+ * @epoch: of the trace
+ * @full: set if there was something that could not be kept
+ *
+ * Context: the attach thread, nothing locked; copies up to all rings of a trace.
+ * Return: the image; NULL if there is nothing, or nothing can be kept.
+ */
+struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace *trace, u64 epoch, bool *full)
+{
+	size_t size = sizeof(struct weir_image) + weir_image_rings() * sizeof(struct weir_image_ring);
+	struct weir_image *image = weir_alloc(size);
+	bool any = false;
+
+	if (!image) {
+		*full = true;
+		return NULL;
+	}
+	image->source = source;
+	image->slot = trace->slot;
+	image->uid = source->uid;
+	image->epoch = epoch;
+	size = weir_image_measure(image, &any);
+	if (any) {
+		*full = size > READ_ONCE(trace->max_bytes) || weir_image_data(image, size);
+		if (!*full)
+			return image;
+	}
+	weir_free(image);
+	return NULL;
+}
+
+void weir_image_free(struct weir_image *image)
+{
+	weir_quota_give(image->uid, WEIR_QUOTA_BYTES, image->charged);
+	weir_free(image->data);
+	weir_free(image);
+}
+
+/* ---- joining and leaving ------------------------------------------------------------------------------------*/
+
+static void weir_image_reclaim(struct rcu_head *head)
+{
+	weir_rcu_reclaim();
+	weir_image_free(container_of(head, struct weir_image, rcu));
+}
+
+static void weir_image_remove(struct weir_image *image, struct weir_trace *trace)
+{
+	struct weir_shm *shm = image->source->private;
+
+	weir_rcu_store(shm->image[image->slot], NULL);
+	cds_list_del(&image->list);
+	WRITE_ONCE(trace->dead_bytes, trace->dead_bytes - image->bytes);
+	weir_image_sweep(image->source);
+	weir_rcu_call(&image->rcu, weir_image_reclaim);
+}
+
+/**
+ * weir_image_add() - an image joins its trace and its source
+ * @image: from weir_image_make()
+ * @trace: for which it was made
+ *
+ * Context: locked; the source is not marked ended yet, so that it stays. weir_images_limit() comes next.
+ * Return: false if the trace has gone to another epoch meanwhile: free the image.
+ */
+bool weir_image_add(struct weir_image *image, struct weir_trace *trace)
+{
+	struct weir_shm *shm = image->source->private;
+
+	if (trace->gone || trace->epoch != image->epoch)
+		return false;
+	weir_rcu_store(shm->image[image->slot], image);
+	cds_list_add_tail(&image->list, &trace->images);
+	WRITE_ONCE(trace->dead_bytes, trace->dead_bytes + image->bytes);
+	return true;
+}
+
+void weir_images_limit(struct weir_trace *trace, u64 bytes)
+{
+	while (trace->dead_bytes > bytes) {
+		weir_image_remove(cds_list_first_entry(&trace->images, struct weir_image, list), trace);
+		WRITE_ONCE(trace->dropped, trace->dropped + 1);
+	}
+}
+
+void weir_images_drop(struct weir_trace *trace)
+{
+	while (!cds_list_empty(&trace->images))
+		weir_image_remove(cds_list_first_entry(&trace->images, struct weir_image, list), trace);
+}
+
+void weir_image_sweep(struct weir_source *source)
+{
+	struct weir_shm *shm = source->private;
+	unsigned int i;
+
+	if (!source->ended || source->gone)
+		return;
+	for (i = 0; i < WEIR_SLOTS; i++)
+		if (shm->image[i])
+			return;
+	weir_source_drop(source);
+}
+
+/* ---- reading: under RCU ---------------------------------------------------------------------------------------*/
+
+static const struct weir_image_ring *weir_image_ring(const struct weir_image *image, unsigned int cpu, u64 epoch)
+{
+	return image->epoch == epoch ? &image->ring[cpu] : NULL;
+}
+
+int weir_image_sample(const struct weir_image *image, unsigned int cpu, u64 epoch, struct weir_ring_view *view)
+{
+	const struct weir_image_ring *ring = weir_image_ring(image, cpu, epoch);
+
+	if (!ring || (ring->begin == ring->end && !ring->lost))
+		return -ENODATA;
+	*view = (struct weir_ring_view){ epoch, ring->begin, ring->end, ring->lost };
+	return 0;
+}
+
+/* Positions outside of what is kept read as zeros; valid_from tells. */
+int weir_image_read(const struct weir_image *image, unsigned int cpu, u64 epoch, u64 position, void *dst,
+		    size_t len)
+{
+	const struct weir_image_ring *ring = weir_image_ring(image, cpu, epoch);
+	u64 from, to;
+
+	if (!ring)
+		return -ENODATA;
+	memset(dst, 0, len);
+	from = max(position, ring->begin);
+	to = min(position + len, ring->end);
+	if (from < to)
+		memcpy((u8 *)dst + (from - position), image->data + ring->offset + (from - ring->begin),
+		       to - from);
+	return 0;
+}
+
+u64 weir_image_valid_from(const struct weir_image *image, unsigned int cpu, const struct weir_ring_view *view)
+{
+	const struct weir_image_ring *ring = weir_image_ring(image, cpu, view->epoch);
+
+	return ring && view->end <= ring->end ? ring->begin : ~0ull;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * registry, inside: what registry.c, trace.c, control.c, attach.c, frozen.c and marker.c share.
+ *
+ * Locks, outermost first: weir_registry.lock, then one of: a process's schema lock, a marker's lock, the
+ * quota's lock. "Locked" below means that weir_registry.lock is held. The attach thread alone makes and ends
+ * processes' sources.
+ */
+#ifndef WEIR_REGISTRY_I_H
+#define WEIR_REGISTRY_I_H
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "registry.h"
+#include "rcu.h"
+
+#define WEIR_MARKER_NAME "marker-0"
+#define WEIR_MAX_BYTES_DEFAULT (256ull << 20)
+#define WEIR_SCHEMA_COST 16 /* bytes of classes per byte of schema log, at most */
+
+struct weir_registry {
+	pthread_mutex_t lock;
+	struct weir_trace *traces[WEIR_SLOTS]; /* RCU */
+	struct cds_lfht *by_name;	       /* RCU: processes' sources */
+	struct cds_list_head sources;	       /* RCU: all, by serial */
+	uint64_t serial;
+};
+extern struct weir_registry weir_registry;
+
+/* ---- registry.c ---------------------------------------------------------------------------------------*/
+
+struct weir_source *weir_source_new(const char *comm, pid_t pid, uid_t uid, const struct weir_backend *backend,
+				    void *private);
+void weir_source_add(struct weir_source *source);  /* locked; finds the name that is free */
+void weir_source_drop(struct weir_source *source); /* locked */
+void weir_trace_drop(struct weir_trace *trace);	   /* locked; when it is out of the slots */
+
+/* ---- control.c: the tracing control, locked ---------------------------------------------------------------*/
+
+int weir_control_open(const char *path);
+void weir_control_close(void);
+u64 weir_control_counter(void);		    /* a new epoch counter */
+struct weir_config *weir_control_config(void); /* change this, then publish */
+void weir_control_slot(const struct weir_trace *trace);
+void weir_control_free_slot(unsigned int slot);
+void weir_control_publish(void);
+
+/* ---- rules.c: text that owners write, made canonical. 0 or -errno and why -----------------------------------*/
+
+int weir_rules_parse(const char *text, char rules[WEIR_RULES_SIZE], const char **why);
+int weir_processes_parse(const char *text, char processes[WEIR_PROCESSES_SIZE], const char **why);
+
+/* ---- clock.c --------------------------------------------------------------------------------------------*/
+
+int weir_clock_init(const char *name);
+
+/* ---- attach.c: the thread, and what it waits for. Everything down to backend_shm.c is its alone -----------*/
+
+struct weir_watch {
+	void (*ready)(struct weir_watch *watch);
+	int fd; /* -1: not watched */
+};
+
+int weir_attach_open(void);
+int weir_attach_start(void);
+void weir_attach_close(void); /* the thread first */
+int weir_watch_add(struct weir_watch *watch);
+void weir_watch_remove(struct weir_watch *watch); /* and closes the descriptor */
+void weir_watch_pause(struct weir_watch *watch, bool pause);
+
+/* ---- connection.c -----------------------------------------------------------------------------------------*/
+
+int weir_connections_open(const char *path);
+int weir_connections_expire(void);   /* drops the silent; ms until it has to be called again, -1: never */
+void weir_connections_close(void);
+
+/* ---- process.c: attached processes; only the attach thread ---------------------------------------------------*/
+
+/* A message that looks right. Who gets it owns the descriptors. */
+struct weir_hello {
+	struct weir_attach attach;
+	int control, buffers;
+	int pidfd; /* -1: the process has ended already */
+	struct ucred peer;
+};
+
+void weir_process_attach(struct weir_hello *hello);
+void weir_processes_close(void);
+
+/* ---- backend_shm.c --------------------------------------------------------------------------------------*/
+
+struct weir_image;
+struct weir_shm_memory;
+
+struct weir_shm {
+	struct weir_shm_memory *memory;	      /* RCU; NULL once the process has ended */
+	struct weir_image *image[WEIR_SLOTS]; /* RCU; afterwards: what it held in each trace. Set locked */
+	pthread_mutex_t schemas_lock;
+	bool schemas_bad;
+	u64 schemas_cost; /* taken from the quota */
+	/* of process.c */
+	struct weir_source *source;
+	struct weir_shm *next; /* of the same hash of pid */
+	struct weir_watch watch;
+};
+
+extern const struct weir_backend weir_backend_shm;
+int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm); /* takes the memfds over on success */
+u64 weir_shm_schemas_cost(struct weir_shm *shm);
+void weir_shm_abandon(struct weir_shm *shm); /* one that has no source */
+void weir_shm_forget(struct weir_shm *shm);			    /* the memory, after the images are in place */
+
+/* ---- frozen.c: what ended processes held ------------------------------------------------------------------*/
+
+struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace *trace, u64 epoch, bool *full);
+bool weir_image_add(struct weir_image *image, struct weir_trace *trace); /* locked; false: the trace is gone */
+void weir_image_free(struct weir_image *image);				  /* one that was never added */
+void weir_images_limit(struct weir_trace *trace, u64 bytes);		  /* locked; oldest go first */
+void weir_images_drop(struct weir_trace *trace);			  /* locked */
+void weir_image_sweep(struct weir_source *source); /* locked; an ended source without images goes */
+int weir_image_sample(const struct weir_image *image, unsigned int cpu, u64 epoch, struct weir_ring_view *view);
+int weir_image_read(const struct weir_image *image, unsigned int cpu, u64 epoch, u64 position, void *dst,
+		    size_t len);
+u64 weir_image_valid_from(const struct weir_image *image, unsigned int cpu, const struct weir_ring_view *view);
+
+/* ---- marker.c ---------------------------------------------------------------------------------------------*/
+
+int weir_marker_new(struct weir_trace *trace, struct weir_source **source);
+int weir_marker_append(struct weir_source *source, u64 epoch, const char *text, size_t len, pid_t pid);
+
+#endif /* WEIR_REGISTRY_I_H */
