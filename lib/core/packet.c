@@ -60,12 +60,14 @@ static bool weir_packet_walk(struct weir_packet_stream *stream, const u8 *data, 
 		.tid = stream->tid,
 	};
 	struct weir_record record;
-	int more = weir_walk_next(&walk, &record);
+	u64 records = 0;
+	int more;
 
-	if (more > 0)
-		facts->begin = record.time;
-	for (; more > 0; more = weir_walk_next(&walk, &record))
-		stream->records++;
+	while ((more = weir_walk_next(&walk, &record)) > 0) {
+		if (!records++)
+			facts->begin = record.time;
+	}
+	stream->records += records;
 	facts->end = walk.time;
 	facts->content = walk.offset;
 	return !more;

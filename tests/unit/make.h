@@ -66,8 +66,8 @@ struct make_field {
 
 static inline int make_desc(void *buf, size_t size, const char *name, const struct make_field *fields)
 {
-	const char *names[WEIR_FIELDS_MAX + 2];
-	u8 types[WEIR_FIELDS_MAX + 2];
+	const char *names[WEIR_FIELDS_MAX + 2] = { NULL };
+	u8 types[WEIR_FIELDS_MAX + 2] = { 0 };
 	unsigned int n;
 
 	for (n = 0; fields[n].name; n++) {
