@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The one command. fs/ is its daemon.
-EXTRA_PROGRAMS += cmd/weir
+bin_PROGRAMS += cmd/weir
 cmd_weir_SOURCES = \
 	cmd/child.c \
 	cmd/cmd_i.h \
@@ -13,3 +13,18 @@ cmd_weir_SOURCES = \
 	cmd/weir.c
 cmd_weir_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_LIBDIR='"$(libdir)"'
 cmd_weir_LDADD = fs/libfs.la
+
+# What tmpfiles.d(5) puts to /run/weir at boot.
+noinst_PROGRAMS += cmd/control_file
+cmd_control_file_SOURCES = cmd/control_file.c
+
+nodist_pkgdata_DATA = cmd/control
+cmd/control: cmd/control_file$(EXEEXT)
+	$(AM_V_GEN)cmd/control_file$(EXEEXT) >$@.new && mv $@.new $@
+
+nodist_tmpfiles_DATA = cmd/weir.conf
+cmd/weir.conf: $(srcdir)/cmd/weir.conf.in Makefile
+	$(AM_V_GEN)$(SED) 's|@pkgdatadir[@]|$(pkgdatadir)|' $(srcdir)/cmd/weir.conf.in >$@.new && mv $@.new $@
+
+EXTRA_DIST += cmd/weir.conf.in
+CLEANFILES += cmd/control cmd/control.new cmd/weir.conf cmd/weir.conf.new

@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# Examples are built by `make check`, so that they stay right.
+check_PROGRAMS += examples/hello
+examples_hello_SOURCES = examples/hello.c
+examples_hello_LDADD = lib/client/libweir.la

@@ -19,8 +19,13 @@ AM_TESTS_ENVIRONMENT = \
 # ---- unit: cmocka programs against the core
 UNIT_TESTS = \
 	tests/unit/cases \
+	tests/unit/ctf \
+	tests/unit/packet \
 	tests/unit/relay_user \
-	tests/unit/schema
+	tests/unit/schema \
+	tests/unit/text \
+	tests/unit/tsdl \
+	tests/unit/walk
 UNIT_LIBS = lib/core/libcore.la $(CMOCKA_LIBS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/cases $(CMOCKA_CFLAGS)
 
@@ -35,9 +40,29 @@ tests_unit_relay_user_SOURCES = tests/unit/relay_user.c
 tests_unit_relay_user_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_relay_user_LDADD = $(CMOCKA_LIBS)
 
+tests_unit_ctf_SOURCES = tests/unit/make.h tests/unit/ctf.c
+tests_unit_ctf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_ctf_LDADD = $(UNIT_LIBS)
+
+tests_unit_packet_SOURCES = tests/unit/make.h tests/unit/packet.c
+tests_unit_packet_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_packet_LDADD = $(UNIT_LIBS)
+
 tests_unit_schema_SOURCES = tests/unit/make.h tests/unit/schema.c
 tests_unit_schema_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_schema_LDADD = $(UNIT_LIBS)
+
+tests_unit_text_SOURCES = tests/unit/make.h tests/unit/text.c
+tests_unit_text_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_text_LDADD = $(UNIT_LIBS)
+
+tests_unit_tsdl_SOURCES = tests/unit/make.h tests/unit/tsdl.c
+tests_unit_tsdl_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_tsdl_LDADD = $(UNIT_LIBS)
+
+tests_unit_walk_SOURCES = tests/unit/make.h tests/unit/walk.c
+tests_unit_walk_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_walk_LDADD = $(UNIT_LIBS)
 
 # ---- mount: scripts against real mounts
 MOUNT_TESTS =

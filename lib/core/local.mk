@@ -10,6 +10,8 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/packet.c \
 	lib/core/relay.c \
 	lib/core/relay_heap.c \
+	lib/core/ring_append.c \
+	lib/core/ring_read.c \
 	lib/core/schema.c \
 	lib/core/text.c \
 	lib/core/tsdl.c \
@@ -18,3 +20,5 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/weir_relay.h \
 	lib/core/weir_ring.h \
 	lib/core/weir_schema.h
+# libweir takes what it needs of it
+lib_core_libcore_la_CFLAGS = $(AM_CFLAGS) -ffunction-sections -fdata-sections

@@ -109,7 +109,7 @@ weir_mount() {	# [OPTION...]
 	kill -0 "$daemon_pid" 2>/dev/null || { echo "Bail out! no daemon"; diag "$(cat "$daemon_log")"; exit 99; }
 }
 
-weir_mount_ready() { ! kill -0 "$daemon_pid" 2>/dev/null || [ -s "$mnt/.weir/version" ]; }
+weir_mount_ready() { ! kill -0 "$daemon_pid" 2>/dev/null || grep -q . "$mnt/.weir/version"; }
 
 weir_umount() {	# unmounts, waits for the daemon; its exit status
 	local pid=$daemon_pid status=0
