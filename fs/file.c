@@ -174,6 +174,13 @@ void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fus
 
 /* ---- writing --------------------------------------------------------------------------------------------------*/
 
+static const char *weir_file_why(int err, const char *why)
+{
+	if (why)
+		return why;
+	return err == -EINVAL ? "not understood" : strerror(-err);
+}
+
 static void weir_file_rejected(const struct weir_caller *caller, const struct weir_place *place, const char *data,
 			       size_t len, int err, const char *why)
 {
@@ -181,7 +188,7 @@ static void weir_file_rejected(const struct weir_caller *caller, const struct we
 
 	weir_error_add(caller->uid, "%s/%s%s: \"%.*s%s\": %s; accepted: %s", place->trace->name, dir,
 		       place->row->name, (int)min(len, (size_t)60), data, len > 60 ? "..." : "",
-		       why ? why : strerror(-err), place->row->accepts);
+		       weir_file_why(err, why), place->row->accepts);
 }
 
 /* One write is one command; a newline at its end is no part of it. */

@@ -159,9 +159,11 @@ int weir_root_mkdir(const struct weir_caller *caller, const char *name)
 	int err;
 
 	err = weir_trace_create(name, caller->uid, caller->gid, weir_caller_tracing(caller), &why);
-	if (err && err != -EEXIST)
+	if (err == -EINVAL)
 		weir_error_add(caller->uid, "mkdir %s: %s; accepted: 1 to %d of A-Z a-z 0-9 . _ -, not starting with .",
-			       name, why ? why : strerror(-err), WEIR_TRACE_NAME_MAX);
+			       name, why ? why : "not a name", WEIR_TRACE_NAME_MAX);
+	else if (err && err != -EEXIST)
+		weir_error_add(caller->uid, "mkdir %s: %s", name, why ? why : strerror(-err));
 	return err;
 }
 

@@ -5,7 +5,9 @@
  *
  *   whole sub-buffers | the open one, up to its last record, rounded up to 8 | an empty packet if events were lost
  *
- * Sub-buffers that the writer has taken in the meantime become one empty packet of their size.
+ * Sub-buffers that the writer has taken in the meantime become one empty packet of their size. It stands at the
+ * beginning: when one is found to be gone, those before it, though copied in time, go too, since readers warn of
+ * a hole in a stream but not of where it starts.
  */
 #include "../lib/core/weir_packet.h"
 #include "tree_i.h"
@@ -82,16 +84,19 @@ u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trac
 struct weir_fill {
 	const struct weir_place *place;
 	struct weir_packet_stream stream;
-	u8 *next; /* where the next packet goes */
-	size_t gap; /* bytes before it whose packets are gone */
+	u8 *data, *next; /* the next packet goes to `next` */
+	bool gap;	 /* the packets before it are gone */
 };
 
-/* One empty packet for what is gone, just before `packet`. */
+/* One empty packet for all that is gone. */
 static void weir_fill_gap(struct weir_fill *fill, u64 seq, u64 time, u64 discarded)
 {
-	if (fill->gap)
-		weir_packet_make_empty(&fill->stream, fill->next - fill->gap, fill->gap, seq, time, discarded);
-	fill->gap = 0;
+	if (!fill->gap)
+		return;
+	fill->gap = false;
+	fill->stream.time = 0;
+	fill->stream.discarded = 0;
+	weir_packet_make_empty(&fill->stream, fill->data, fill->next - fill->data, seq, time, discarded);
 }
 
 static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, size_t size)
@@ -106,7 +111,7 @@ static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, s
 	err = source->backend->read(source, place->trace->slot, place->state.cpu, ring->epoch, position,
 				    fill->next, len);
 	if (err || source->backend->valid_from(source, place->trace->slot, place->state.cpu, ring) > position) {
-		fill->gap += size;
+		fill->gap = true;
 		fill->next += size;
 		return;
 	}
@@ -123,7 +128,7 @@ int weir_stream_fill(const struct weir_place *place, void *data)
 	const struct weir_state *state = &place->state;
 	const struct weir_ring_view *ring = &state->ring;
 	u64 size = weir_epoch_subbuf_size(ring->epoch), position, seq, time;
-	struct weir_fill fill = { .place = place, .next = data };
+	struct weir_fill fill = { .place = place, .data = data, .next = data };
 	u8 uuid[16];
 	size_t len;
 

@@ -2,10 +2,11 @@
 /*
  * text: the records of all streams, merged by time, one a line. Rendered while it is read, so a text of any
  * length costs a window a stream. Sub-buffers that the writer has taken in the meantime are skipped, and a line
- * that starts with # says so.
+ * that starts with # says so. What is small is copied when the text is opened, and waits for its reader.
  */
 #include "text_i.h"
 
+#define WEIR_TEXT_COPY (32ull << 20) /* bytes of streams that are copied */
 #define WEIR_LINE_MAX 4096u /* first guess at a line's length */
 
 struct weir_text {
@@ -150,10 +151,9 @@ int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **
 
 /* ---- open and close ---------------------------------------------------------------------------------------*/
 
-static int weir_text_add(struct weir_text *text, const struct weir_caller *caller, struct weir_trace *trace,
-			 struct weir_source *source)
+static int weir_text_add(struct weir_text *text, struct weir_trace *trace, struct weir_source *source)
 {
-	struct weir_view *view = weir_view_get(caller, trace, source);
+	struct weir_view *view = weir_view_now(trace, source);
 	struct weir_text_stream *stream;
 	struct weir_state state;
 	int cpu;
@@ -181,16 +181,22 @@ static int weir_text_add(struct weir_text *text, const struct weir_caller *calle
 static int weir_text_memory(struct weir_text *text)
 {
 	unsigned int i;
-	u64 charge = 0;
+	u64 charge = 0, copies = 0;
 	size_t size;
 	int err;
 
 	for (i = 0; i < text->nr; i++) {
-		err = weir_text_stream_init(&text->stream[i]);
+		struct weir_text_stream *stream = &text->stream[i];
+
+		err = weir_text_stream_init(stream, text->uid, copies + stream->place.state.size <= WEIR_TEXT_COPY);
 		if (err)
 			return err;
-		charge += text->stream[i].window_size;
-		size = weir_epoch_subbuf_size(text->stream[i].place.state.ring.epoch);
+		if (stream->copy) {
+			copies += stream->place.state.size;
+			continue;
+		}
+		charge += stream->window_size;
+		size = weir_epoch_subbuf_size(stream->place.state.ring.epoch);
 		text->scratch.size = max(text->scratch.size, size);
 	}
 	err = weir_quota_take(text->uid, WEIR_QUOTA_COPIES, charge + text->scratch.size);
@@ -214,7 +220,7 @@ static int weir_text_sources(struct weir_text *text, const struct weir_caller *c
 	if (!err && list.hidden && !trace->all)
 		err = -EACCES;
 	for (i = 0; !err && i < list.nr; i++)
-		err = weir_text_add(text, caller, trace, list.source[i]);
+		err = weir_text_add(text, trace, list.source[i]);
 	weir_source_list_put(&list);
 	return err;
 }
@@ -228,7 +234,7 @@ int weir_text_open(const struct weir_caller *caller, const struct weir_place *pl
 		return -ENOMEM;
 	text->uid = caller->uid;
 	if (place->source)
-		err = weir_text_add(text, caller, place->trace, place->source);
+		err = weir_text_add(text, place->trace, place->source);
 	else
 		err = weir_text_sources(text, caller, place->trace);
 	if (!err)
@@ -246,10 +252,8 @@ void weir_text_close(struct weir_text *text)
 {
 	unsigned int i;
 
-	for (i = 0; i < text->nr; i++) {
-		free(text->stream[i].window);
-		weir_place_put(&text->stream[i].place);
-	}
+	for (i = 0; i < text->nr; i++)
+		weir_text_stream_end(&text->stream[i]);
 	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged);
 	weir_buf_free(&text->out);
 	free(text->stream);

@@ -15,6 +15,7 @@ struct weir_text_stream {
 	size_t resume; /* where in the packet the next window starts; 0: at its first record */
 	u64 resume_time;
 	u64 skipped; /* bytes that were overwritten, not told yet */
+	struct weir_copy *copy; /* all of it, taken at the open; else NULL, and a window is used */
 	u8 *window;
 	size_t window_size;
 	struct weir_walk walk;
@@ -27,7 +28,8 @@ struct weir_text_scratch {
 	size_t size;
 };
 
-int weir_text_stream_init(struct weir_text_stream *stream);
+int weir_text_stream_init(struct weir_text_stream *stream, uid_t uid, bool copy);
+void weir_text_stream_end(struct weir_text_stream *stream);
 void weir_text_stream_rewind(struct weir_text_stream *stream);
 bool weir_text_stream_next(struct weir_text_scratch *scratch, struct weir_text_stream *stream);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * text_stream: the records of one stream, in constant memory. A window of records is kept; when it is used up,
- * the sub-buffer is read again, made into a packet again, and the next records are taken.
+ * text_stream: the records of one stream. From a copy, as who opens cpuN gets it; or in constant memory: a window
+ * of records is kept, and when it is used up, the sub-buffer is read again, made into a packet again, and the
+ * next records are taken.
  */
 #include "text_i.h"
 
@@ -90,6 +91,24 @@ static bool weir_text_load(struct weir_text_scratch *scratch, struct weir_text_s
 	return false;
 }
 
+/* The next packet of the copy; false at its end. */
+static bool weir_text_unpack(struct weir_text_stream *stream)
+{
+	u64 at = stream->position - stream->place.state.ring.begin;
+	const u8 *data = weir_copy_data(stream->copy);
+	struct weir_packet header;
+
+	if (at >= stream->place.state.size)
+		return false;
+	memcpy(&header, data + at, sizeof(header));
+	stream->walk.data = data + at;
+	stream->walk.offset = WEIR_PACKET_HEADER;
+	stream->walk.end = header.content_size / 8;
+	stream->walk.time = header.timestamp_begin;
+	stream->position += header.packet_size / 8;
+	return true;
+}
+
 /* Finds the next record: it is in stream->record, and points into the window. False at the end. */
 bool weir_text_stream_next(struct weir_text_scratch *scratch, struct weir_text_stream *stream)
 {
@@ -98,13 +117,12 @@ bool weir_text_stream_next(struct weir_text_scratch *scratch, struct weir_text_s
 		    weir_walk_next(&stream->walk, &stream->record) > 0)
 			return true;
 		stream->walk.offset = stream->walk.end = 0;
-		if (!weir_text_load(scratch, stream))
+		if (!(stream->copy ? weir_text_unpack(stream) : weir_text_load(scratch, stream)))
 			return false;
 	}
 }
 
-/* place is set. Allocates the window. */
-int weir_text_stream_init(struct weir_text_stream *stream)
+static int weir_text_window_init(struct weir_text_stream *stream)
 {
 	const struct weir_state *state = &stream->place.state;
 
@@ -112,8 +130,21 @@ int weir_text_stream_init(struct weir_text_stream *stream)
 	stream->window_size = max(stream->window_size, (size_t)WEIR_WINDOW_MIN);
 	stream->window_size = min(stream->window_size, (size_t)state->size);
 	stream->window = malloc(stream->window_size);
-	if (!stream->window)
-		return -ENOMEM;
+	return stream->window ? 0 : -ENOMEM;
+}
+
+/* `place` is set. Takes a copy, if it may be had, or makes a window. */
+int weir_text_stream_init(struct weir_text_stream *stream, uid_t uid, bool copy)
+{
+	const struct weir_state *state = &stream->place.state;
+	bool shared;
+	int err;
+
+	if (!copy || weir_copy_open(&stream->place, uid, &stream->copy, &shared)) {
+		err = weir_text_window_init(stream);
+		if (err)
+			return err;
+	}
 	weir_source_uuid(stream->place.source, stream->place.trace, state->ring.epoch, stream->uuid);
 	stream->packet = (struct weir_packet_stream){
 		.uuid = stream->uuid,
@@ -131,6 +162,14 @@ int weir_text_stream_init(struct weir_text_stream *stream)
 		.tid = stream->packet.tid,
 	};
 	return 0;
+}
+
+void weir_text_stream_end(struct weir_text_stream *stream)
+{
+	if (stream->copy)
+		weir_copy_close(stream->copy);
+	free(stream->window);
+	weir_place_put(&stream->place);
 }
 
 /* Back to the first record. */

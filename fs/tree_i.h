@@ -157,6 +157,7 @@ struct weir_view;
 void weir_view_init(void);
 struct weir_view *weir_view_get(const struct weir_caller *caller, struct weir_trace *trace,
 				struct weir_source *source);
+struct weir_view *weir_view_now(struct weir_trace *trace, struct weir_source *source);
 void weir_view_put(struct weir_view *view);
 int weir_view_cpu(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source *source,
 		  unsigned int cpu, struct weir_state *state);

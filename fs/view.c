@@ -182,6 +182,16 @@ static struct weir_view *weir_view_find(const struct weir_caller *caller, struct
 	return view;
 }
 
+/* A view of now that nobody else is given. */
+struct weir_view *weir_view_now(struct weir_trace *trace, struct weir_source *source)
+{
+	struct weir_view *view = weir_view_make(0, trace, source);
+
+	if (view)
+		view->refs = 1;
+	return view;
+}
+
 struct weir_view *weir_view_get(const struct weir_caller *caller, struct weir_trace *trace,
 				struct weir_source *source)
 {
