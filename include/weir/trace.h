@@ -80,7 +80,7 @@ struct weir_object {
 	const __u64 *generation;
 	const struct weir_client *client;
 	__u64 none;
-	int ready;
+	int ready; /* 1: started, 2: stopped */
 };
 
 #define WEIR_HIDDEN __attribute__((visibility("hidden")))
@@ -107,16 +107,21 @@ __attribute__((constructor(101), unused)) static void weir_object_start_(void)
 	weir_object_.generation = client->generation;
 }
 
+/*
+ * The object is unloaded, or the program ends while other threads go on: they may be at a site's emit already, so
+ * client stays. An object that is never unloaded may define WEIR_TRACE_RESIDENT before it includes this: then it
+ * traces through the destructors of others, to the end of the process.
+ */
+#ifndef WEIR_TRACE_RESIDENT
 __attribute__((destructor(101), unused)) static void weir_object_stop_(void)
 {
-	const struct weir_client *client = weir_object_.client;
-
-	if (!client)
+	if (!weir_object_.client || weir_object_.ready != 1)
 		return;
+	weir_object_.ready = 2;
 	weir_object_.generation = &weir_object_.none;
-	weir_object_.client = 0;
-	client->remove(__start_weir_sites, __stop_weir_sites);
+	weir_object_.client->remove(__start_weir_sites, __stop_weir_sites);
 }
+#endif
 
 /* Nonzero while some trace records the site. One word is compared at a disabled site. */
 WEIR_INLINE int weir_site_on(struct weir_site *site)
@@ -128,7 +133,7 @@ WEIR_INLINE int weir_site_on(struct weir_site *site)
 		return 0;
 	if (__builtin_expect(match - generation < WEIR_GENERATION_STEP, 1))
 		return 1;
-	return weir_object_.client && weir_object_.client->refresh(site);
+	return weir_object_.client && weir_object_.ready == 1 && weir_object_.client->refresh(site);
 }
 
 /* ---- fields ---------------------------------------------------------------------------------------------*/
