@@ -4,13 +4,13 @@
 
 #include "tree_i.h"
 
-#define WEIR_WRITE_MAX 8192u /* bytes of a command */
+#define WEIR_WRITE_MAX (1u << 20) /* bytes of a command; FUSE sends no more at once */
 
 struct weir_file {
 	struct list_head list; /* of all that are open */
 	const struct weir_place *place; /* of the node, which stays while it is open */
 	pthread_mutex_t lock;
-	bool append;
+	bool append; /* opened so, or written before: shells write several lines one by one */
 	/* control */
 	struct weir_buf out;
 	bool rendered;
@@ -191,7 +191,8 @@ static void weir_file_rejected(const struct weir_caller *caller, const struct we
 		       weir_file_why(err, why), place->row->accepts);
 }
 
-/* One write is one command; a newline at its end is no part of it. */
+/* One write is one command; a newline at its end is no part of it. Where values are lists, what one open file
+ * writes later is added to what it wrote before. */
 int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data, size_t len)
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
@@ -213,10 +214,12 @@ int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi,
 		why = "a zero byte";
 	} else {
 		text[len] = 0;
-		err = place->row->store(caller, place, text, len, file->append || fi->flags & O_APPEND, &why);
+		err = place->row->store(caller, place, text, len, READ_ONCE(file->append) || fi->flags & O_APPEND, &why);
 	}
 	if (err)
 		weir_file_rejected(caller, place, data, len, err, why);
+	else
+		WRITE_ONCE(file->append, true);
 	free(text);
 	return err;
 }
