@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# bench/write: the cost of an event, beside the cost of what it is made of. write.sh [ROUNDS]
+. "$(dirname "$0")/bench.sh"
+bench_mount
+bench_trace w subbuf_size=256K subbuf_count=4 "events=*\n!off:*"
+"$top_builddir/bench/write" "${1:-15}"
