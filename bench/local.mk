@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Benchmarks: no part of `make check`. Each prints comparable lines: name, parameters, median, min, max, n, unit.
-BENCH_PROGRAMS = bench/write bench/spawn bench/many
-BENCH_SCRIPTS = bench/write.sh bench/attach.sh bench/scale.sh
-EXTRA_PROGRAMS += $(BENCH_PROGRAMS)
-EXTRA_DIST += bench/bench.sh $(BENCH_SCRIPTS)
+benches = bench/write bench/spawn bench/many
+bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh
+EXTRA_PROGRAMS += $(benches)
+EXTRA_DIST += bench/bench.sh $(bench_scripts)
 
 bench_write_SOURCES = bench/bench.h bench/write.c
 bench_spawn_SOURCES = bench/bench.h bench/spawn.c
 bench_many_SOURCES = bench/bench.h bench/many.c
-BENCH_LDFLAGS = -Wl,--no-as-needed
-bench_write_LDFLAGS = $(BENCH_LDFLAGS)
-bench_spawn_LDFLAGS = $(BENCH_LDFLAGS) -no-install
-bench_many_LDFLAGS = $(BENCH_LDFLAGS)
+bench_link = -Wl,--no-as-needed
+bench_write_LDFLAGS = $(bench_link)
+bench_spawn_LDFLAGS = $(bench_link) -no-install
+bench_many_LDFLAGS = $(bench_link)
 bench_write_LDADD = lib/client/libweir.la
 bench_spawn_LDADD = lib/client/libweir.la
 bench_many_LDADD = lib/client/libweir.la
 
-bench: all $(BENCH_PROGRAMS)
-	@for b in $(BENCH_SCRIPTS); do \
+bench: all $(benches)
+	@for b in $(bench_scripts); do \
 		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(srcdir)/$$b || exit 1; done
