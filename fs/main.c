@@ -6,6 +6,7 @@
  * code; the daemon is its child. Until then errors go to the user's terminal.
  */
 #include <fcntl.h>
+#include <fuse_log.h>
 #include <getopt.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -167,6 +168,21 @@ static int weir_session_run(struct fuse_session *session, int ready)
 	return err < 0 ? 1 : 0; /* a signal is a good end */
 }
 
+/* libfuse's words, which may come in pieces, in the form of ours. */
+static void weir_mount_log(enum fuse_log_level level, const char *format, va_list ap)
+{
+	static bool middle; /* of a line */
+	char text[512];
+	size_t len, skip;
+
+	(void)level;
+	vsnprintf(text, sizeof(text), format, ap);
+	len = strlen(text);
+	skip = !middle && !strncmp(text, "fuse: ", 6) ? 6 : 0;
+	fprintf(stderr, "%s%s", middle ? "" : "weir: ", text + skip);
+	middle = len && text[len - 1] != '\n';
+}
+
 static struct fuse_session *weir_session_new(struct weir_options *options)
 {
 	char max_read[32];
@@ -176,6 +192,7 @@ static struct fuse_session *weir_session_new(struct weir_options *options)
 	weir_options_add(options, max_read);
 	if (!geteuid())
 		weir_options_add(options, "allow_other");
+	fuse_set_log_func(weir_mount_log);
 	return fuse_session_new(&options->args, &weir_ops, sizeof(weir_ops), NULL);
 }
 
@@ -192,7 +209,10 @@ static int weir_serve(struct weir_options *options, int ready)
 		return 1;
 	err = weir_mountpoint_prepare(options->mountpoint);
 	if (err) {
-		weir_mount_error(options->mountpoint, err);
+		if (err == -EBUSY)
+			fprintf(stderr, "weir: %s: weir is mounted there already\n", options->mountpoint);
+		else
+			weir_mount_error(options->mountpoint, err);
 		goto stop;
 	}
 	session = weir_session_new(options);
@@ -236,6 +256,7 @@ static int weir_daemonise(struct weir_options *options)
 	int ready[2];
 	pid_t child;
 
+	close_range(3, ~0u, 0); /* nobody waits for the daemon to close what it knows nothing of */
 	if (pipe2(ready, O_CLOEXEC))
 		return weir_mount_error("pipe", errno);
 	child = fork();
