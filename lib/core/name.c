@@ -36,7 +36,7 @@ static bool weir_name_clash(const char *before, const char *label)
 {
 	const char *shown = weir_name_shown(before);
 
-	return !strcmp(before, label) || !strcmp(shown, label) || !strcmp(shown, weir_name_shown(label));
+	return !strcmp(shown, label) || !strcmp(shown, weir_name_shown(label));
 }
 
 static bool weir_name_taken(const struct weir_field *field, unsigned int nr, const char *label)

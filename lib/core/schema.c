@@ -94,11 +94,8 @@ struct weir_entry {
 /* The name at *p, which moves behind it; NULL if it does not end before `end`. */
 static const char *weir_entry_name(const u8 **p, const u8 *end)
 {
-	const u8 *start = *p, *nul;
+	const u8 *start = *p, *nul = memchr(start, 0, (size_t)(end - start));
 
-	if (start == end)
-		return NULL;
-	nul = memchr(start, 0, (size_t)(end - start));
 	if (!nul || nul == start || nul - start > WEIR_NAME_MAX)
 		return NULL;
 	*p = nul + 1;

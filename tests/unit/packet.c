@@ -225,6 +225,9 @@ static void test_full(void **state)
 	make_seal(&f->make, BEGIN);
 	assert_int_equal(f->make.len, SIZE);
 	assert_int_equal(make_and_decode(f, SIZE, SIZE, 0, false), 251);
+	f->stream.time = 0;
+	/* No more is believed to be there than fits. */
+	assert_int_equal(make_and_decode(f, SIZE + 8, SIZE, 0, true), 251);
 	assert_int_equal(f->stream.damaged, 0);
 }
 
@@ -249,6 +252,18 @@ static void test_bad_content_size(void **state)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u64 time = f->stream.time;
+
+		write_packet(f, max(BEGIN, time) + 50, 5);
+		SET(f, content_size, sizes[i]);
+		weir_packet_make(&f->stream, f->data, SIZE, SIZE, 7, false);
+		/* Nothing of such a header is believed. */
+		if (sizes[i] != 85 * 8) {
+			assert_int_equal(f->stream.time, time);
+			assert_int_equal(f->stream.discarded, 0);
+		}
+		f->stream.discarded = 0;
+		f->stream.damaged--;
 		write_packet(f, max(BEGIN, f->stream.time), 0);
 		SET(f, content_size, sizes[i]);
 		expect_cut(f, SIZE, false, 0);

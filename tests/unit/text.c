@@ -170,7 +170,8 @@ static void test_line(void **state)
 
 	make_class(&f->schemas, "http:request_done",
 		   MAKE_FIELDS({ "id", WEIR_TYPE_U32 }, { "req->path", WEIR_TYPE_STR }, { "ok", WEIR_TYPE_BOOL },
-			       { "raw", WEIR_TYPE_BYTES }, { "ok", WEIR_TYPE_I8 }));
+			       { "raw", WEIR_TYPE_BYTES }, { "ok", WEIR_TYPE_I8 }, { "cut", WEIR_TYPE_TEXT },
+			       { "n", WEIR_TYPE_U8 }));
 	make_class(&f->schemas, "od d\n\"\x1b:\xff", MAKE_NO_FIELDS);
 	make_record(&f->make, 0, 0, 0);
 	make_u32(&f->make, 7);
@@ -178,7 +179,9 @@ static void test_line(void **state)
 	make_u8(&f->make, 1);
 	make_counted(&f->make, "\x01\xff", 2);
 	make_u8(&f->make, 0xfd);
-	expect_line(f, "http:request_done: id=7 req__path=\"/index.html\" ok=true raw=0x01ff ok_2=-3");
+	make_counted(&f->make, "a\xc3", 2); /* what follows it must not complete it */
+	make_u8(&f->make, 0xa4);
+	expect_line(f, "http:request_done: id=7 req__path=\"/index.html\" ok=true raw=0x01ff ok_2=-3 cut=\"a\\303\" n=164");
 	make_open(&f->make, f->data, sizeof(f->data), 0, 0);
 	make_record(&f->make, 1, 0, 0);
 	expect_line(f, "od d\\n\\\"\\033:\\377:");
