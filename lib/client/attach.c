@@ -27,6 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "client_i.h"
+#include "raw.h"
 #include "rules_i.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -69,7 +70,7 @@ static int weir_memfd(const char *name, size_t size)
 	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		int err = -errno;
 
-		close(fd);
+		weir_sys_close(fd);
 		return err;
 	}
 	return fd;
@@ -191,7 +192,7 @@ static int weir_send(int fd, int control_fd, int buffers_fd)
 
 	memcpy(attach.comm, weir_comm, sizeof(weir_comm));
 	memcpy(CMSG_DATA(&cmsg.align), fds, sizeof(fds));
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(attach) ? 0 : -errno;
+	return weir_sys_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(attach) ? 0 : -errno;
 }
 
 static int weir_tell_daemon(int control_fd, int buffers_fd)
@@ -205,13 +206,13 @@ static int weir_tell_daemon(int control_fd, int buffers_fd)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+	if (weir_sys_connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		err = -errno;
 	else if (!weir_peer_is_trusted(fd))
 		err = -EPERM;
 	else
 		err = weir_send(fd, control_fd, buffers_fd);
-	close(fd);
+	weir_sys_close(fd);
 	return err;
 }
 
@@ -270,9 +271,9 @@ int weir_client_attach(const struct weir_config *config)
 	if (!err)
 		c->server = config->server;
 close_buffers:
-	close(buffers_fd);
+	weir_sys_close(buffers_fd);
 close_control:
-	close(control_fd);
+	weir_sys_close(control_fd);
 out:
 	if (err)
 		weir_client_debug("%s: cannot attach: %s", c->rundir, strerror(-err));
@@ -333,7 +334,7 @@ static const struct weir_control *weir_map_control(const char *dir, bool mine)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/control", dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = weir_sys_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return NULL;
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size >= (off_t)sizeof(*control) &&
@@ -344,7 +345,7 @@ static const struct weir_control *weir_map_control(const char *dir, bool mine)
 	} else {
 		weir_client_debug("%s: not trusted: wrong owner, kind or size", path);
 	}
-	close(fd);
+	weir_sys_close(fd);
 	if (control && (control->magic != WEIR_CONTROL_MAGIC || control->version != WEIR_ABI_VERSION)) {
 		weir_client_debug("%s: another version of weir", path);
 		munmap(control, sizeof(*control));

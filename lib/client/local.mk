@@ -4,6 +4,7 @@ lib_client_libweir_la_SOURCES = \
 	lib/client/attach.c \
 	lib/client/client_i.h \
 	lib/client/fallback.c \
+	lib/client/raw.h \
 	lib/client/reload.c \
 	lib/client/rseq.h \
 	lib/client/rseq_x86_64.h \

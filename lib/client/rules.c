@@ -125,10 +125,10 @@ static pid_t weir_parent_of(pid_t pid)
 	while (n)
 		*p++ = digits[--n];
 	memcpy(p, "/stat", 6);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = weir_sys_open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		len = read(fd, text, sizeof(text) - 1);
-		close(fd);
+		len = weir_sys_read(fd, text, sizeof(text) - 1);
+		weir_sys_close(fd);
 	}
 	if (len <= 0)
 		return 0;
