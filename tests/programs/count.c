@@ -3,12 +3,13 @@
  * count.so: an LD_PRELOAD library that only counts the calls which lib/preload makes events of. It shares no code
  * with weir, so that a trace can be compared with it.
  *
- * COUNT_FILE names a file of at least sizeof(struct count) * number of rows bytes (a page is enough), zero at first.
+ * COUNT_FILE names a file of 4096 bytes, zero at first: rows of struct count.
+ * COUNT_NOT names a program that does not count, its children do.
  * All processes of a run map it and count in it atomically, so that nothing is lost when one is killed. Calls of
  * vfork children, whose memory is their parent's, are counted apart: libweir counts their events as lost.
  *
- * A call is counted when it returns; free and pthread_mutex_unlock before they are made. Counting begins with this
- * library's constructor: put it in front of the libraries to compare with, then it starts right after them.
+ * A call is counted when it returns; free and pthread_mutex_unlock before they are made. Counting begins when all
+ * libraries have been initialised, before the program's own constructors.
  */
 #undef _FORTIFY_SOURCE
 #undef _FILE_OFFSET_BITS
@@ -50,14 +51,29 @@ struct count {
 enum { EVENTS(EVENT_ID) NR_EVENTS };
 
 static struct count *counts; /* shared by all processes */
+static int started;
 static long *home;	     /* the process that this memory belongs to; a page that fork() clears */
 
-static void __attribute__((constructor)) start(void)
+/* By libc's prototype; preloaded libraries have all been initialised. */
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+		      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	__typeof__(__libc_start_main) *next = dlsym(RTLD_NEXT, "__libc_start_main");
+
+	started = 1;
+	return next(main, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+static void __attribute__((constructor)) map_file(void)
 {
 	static const char *const names[] = { EVENTS(EVENT_NAME) };
-	const char *path = getenv("COUNT_FILE");
+	const char *path = getenv("COUNT_FILE"), *not = getenv("COUNT_NOT");
 	int i, fd;
 	void *map;
+
+	_Static_assert(sizeof(*counts) * NR_EVENTS <= 4096, "a page");
+	if (not && !strcmp(not, program_invocation_short_name))
+		return;
 
 	/* raw system calls, and mmap: nothing that is counted or traced */
 	fd = path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC) : -1;
@@ -79,7 +95,7 @@ static void count(int id)
 	int error = errno;
 	long pid;
 
-	if (!counts)
+	if (!counts || !started)
 		return;
 	pid = syscall(SYS_getpid);
 	if (!*home)
