@@ -31,6 +31,7 @@ UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/cases $(CMOCKA_CFLAGS)
 
 tests_unit_cases_SOURCES = \
 	tests/cases/cases.h \
+	tests/cases/packet.c \
 	tests/cases/relay.c \
 	tests/unit/run_cases.c
 tests_unit_cases_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -43,5 +43,6 @@ void weir_case_failed(const char *what, const char *file, int line);
 	} while (0)
 
 extern const struct weir_case weir_relay_cases[];
+extern const struct weir_case weir_packet_cases[];
 
 #endif /* WEIR_CASES_H */

@@ -11,6 +11,7 @@
 
 static const struct weir_case *const run_cases_tables[] = {
 	weir_relay_cases,
+	weir_packet_cases,
 };
 
 void weir_case_failed(const char *what, const char *file, int line)
