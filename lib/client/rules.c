@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "raw.h"
 #include "rules_i.h"
 
 /* One character against one element of the pattern; returns the rest of the pattern, or NULL. */
