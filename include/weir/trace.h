@@ -262,8 +262,9 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 #define WEIR_VARIES_OF_weir_bytes(n, p, l) 1
 #define WEIR_VARIES_OF_weir_text(n, p, l) 1
 
-/* The stage: head, fields of fixed size (8 bytes each at most), room for the others, 8 bytes of padding. */
-#define WEIR_STAGE_SIZE(nr, varies) (WEIR_STAGE_HEAD + 8 * (nr) + ((varies) ? WEIR_STAGE_ROOM : 0) + 12)
+/* The stage: head, fields of fixed size (8 bytes each at most), room for the others, and for libweir to write
+ * past the end. */
+#define WEIR_STAGE_SIZE(nr, varies) (WEIR_STAGE_HEAD + 8 * (nr) + ((varies) ? WEIR_STAGE_ROOM + 16 : 0) + 12)
 
 /* Stages what is put and emits it. Without fields that vary the cursor stays in registers. */
 #define WEIR_EMIT(site, nr, varies, ...)                                                                 \

@@ -234,16 +234,9 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 	}
 }
 
-/**
- * weir_client_emit() - record what a site has staged, in every trace that it matches
- * @site: matched when weir_site_on() looked
- * @stage: fields from WEIR_STAGE_HEAD on
- * @end: of the fields; 8 bytes there may be written
- *
- * Any context; see the head of this file. What is nearly always so, a plain thread, one trace and a record
- * that fits, is done here; all else in weir_emit_slow().
- */
-void weir_client_emit(struct weir_site *site, char *stage, char *end)
+/* What is nearly always so, a plain thread, one trace and a record that fits, is done here; all else in
+ * weir_emit_slow(). */
+static inline __attribute__((always_inline)) void weir_emit(struct weir_site *site, char *stage, char *end)
 {
 	u64 match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE), epoch, subbuf_mask, ring_mask; /* emit:D */
 	u32 slots = match & (WEIR_GENERATION_STEP - 1);
@@ -271,6 +264,19 @@ slow:
 }
 
 /**
+ * weir_client_emit() - record what a site has staged, in every trace that it matches
+ * @site: matched when weir_site_on() looked
+ * @stage: fields from WEIR_STAGE_HEAD on
+ * @end: of the fields; 8 bytes there may be written
+ *
+ * Any context; see the head of this file.
+ */
+void weir_client_emit(struct weir_site *site, char *stage, char *end)
+{
+	weir_emit(site, stage, end);
+}
+
+/**
  * weir_client_finish() - as weir_client_emit(), for fields that vary
  * @site: matched when weir_site_on() looked
  * @cursor: where they were staged; a larger stage is given back
@@ -280,7 +286,7 @@ void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor)
 	if (unlikely(cursor->lost || cursor->p - cursor->stage > (ptrdiff_t)WEIR_RECORD_MAX))
 		weir_emit_slow(site, cursor->stage, cursor->lost ? NULL : cursor->p);
 	else
-		weir_client_emit(site, cursor->stage, cursor->p);
+		weir_emit(site, cursor->stage, cursor->p);
 	if (unlikely(!cursor->limit))
 		weir_stage_release(cursor);
 }

@@ -8,11 +8,13 @@
  */
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include "client_i.h"
 
 #define WEIR_STAGES 16
-#define WEIR_STAGE_RESERVE (8 * WEIR_FIELDS_MAX + 16) /* for the fixed fields after a string, and padding */
+#define WEIR_STAGE_RESERVE (8 * WEIR_FIELDS_MAX + 32) /* for the fixed fields after a string, and padding */
 #define WEIR_STAGE_LARGE (WEIR_RECORD_MAX + WEIR_STAGE_HEAD + WEIR_STAGE_RESERVE)
 
 static char weir_stages[WEIR_STAGES][WEIR_STAGE_LARGE] __attribute__((aligned(64)));
@@ -64,7 +66,7 @@ static bool weir_stage_grow(struct weir_cursor *cursor)
 	return true;
 }
 
-/* A word has a zero byte (Mycroft). */
+/* A word has a zero byte (Mycroft): its lowest set bit is in the first one. */
 static inline u64 weir_zero_byte(u64 word)
 {
 	return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
@@ -73,7 +75,7 @@ static inline u64 weir_zero_byte(u64 word)
 /*
  * Copies up to and with the NUL; returns the bytes copied, or 0 if there is none within `room`. Every byte is
  * read once, so the length is that of the copy even while somebody changes the string. Words are read aligned:
- * they may reach beyond the string, never into another page. May write up to 8 bytes beyond what it returns.
+ * they may reach beyond the string, never into another page. May write up to 16 bytes beyond what it returns.
  */
 __attribute__((no_sanitize("address"), no_sanitize("thread"))) static size_t weir_copy_string(char *dst, const char *s,
 											      size_t room)
@@ -89,6 +91,22 @@ __attribute__((no_sanitize("address"), no_sanitize("thread"))) static size_t wei
 			return n;
 	}
 	while (n < room) {
+#ifdef __SSE2__
+		if (!((uintptr_t)(s + n) & 15)) {
+			__m128i wide = _mm_load_si128((const __m128i *)(s + n));
+			int mask;
+
+			__asm__ __volatile__("" : "+x"(wide)); /* loaded once */
+			mask = _mm_movemask_epi8(_mm_cmpeq_epi8(wide, _mm_setzero_si128()));
+			_mm_storeu_si128((__m128i *)(dst + n), wide);
+			if (mask) {
+				n += (size_t)__builtin_ctz((unsigned int)mask) + 1;
+				return n <= room ? n : 0;
+			}
+			n += 16;
+			continue;
+		}
+#endif
 		word = *(const volatile u64 __attribute__((may_alias)) *)(s + n);
 		memcpy(dst + n, &word, sizeof(word));
 		zero = weir_zero_byte(word);
