@@ -3,7 +3,11 @@
  * stream: the bytes of cpuN. Where every packet begins follows from the ring's positions alone, so that the
  * size is known before anything is copied:
  *
- *   whole sub-buffers | the open one, up to its last record, rounded up to 8 | an empty packet if events were lost
+ *   whole sub-buffers | the open one, up to its last record, rounded up to 8
+ *
+ * If events were lost, an empty packet follows that has counted all of them, and where the stream's first packet
+ * is still there an empty one that has counted none leads: readers know a loss by the difference of two packets.
+ * So packets number from 1; the one that leads is 0.
  *
  * Sub-buffers that the writer has taken in the meantime become one empty packet of their size. It stands at the
  * beginning: when one is found to be gone, those before it, though copied in time, go too, since readers warn of
@@ -21,6 +25,17 @@ static struct weir_damage {
 } weir_damages[WEIR_DAMAGES];
 static pthread_mutex_t weir_damages_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static bool weir_stream_leads(const struct weir_ring_view *ring)
+{
+	return ring->lost && !ring->begin;
+}
+
+/* The number of the packet at a position, or that would be there. */
+static u64 weir_stream_seq(const struct weir_ring_view *ring, u64 position)
+{
+	return (position >> weir_epoch_subbuf_shift(ring->epoch)) + 1;
+}
+
 /* Bounds a sampled ring and computes the file's size. -ENODATA: there is no file; -EIO: nonsense. */
 int weir_state_fix(struct weir_state *state)
 {
@@ -37,7 +52,7 @@ int weir_state_fix(struct weir_state *state)
 	}
 	state->size = ring->end - ring->begin - open + weir_align8(open);
 	if (ring->lost)
-		state->size += WEIR_PACKET_FIRST;
+		state->size += weir_stream_leads(ring) ? 2 * WEIR_PACKET_FIRST : WEIR_PACKET_FIRST;
 	return state->size ? 0 : -ENODATA;
 }
 
@@ -85,7 +100,8 @@ struct weir_fill {
 	const struct weir_place *place;
 	struct weir_packet_stream stream;
 	u8 *data, *next; /* the next packet goes to `next` */
-	bool gap;	 /* the packets before it are gone */
+	bool gap;	 /* the packets before it are gone, */
+	bool gone;	 /* or were */
 };
 
 /* One empty packet for all that is gone. */
@@ -94,6 +110,7 @@ static void weir_fill_gap(struct weir_fill *fill, u64 seq, u64 time, u64 discard
 	if (!fill->gap)
 		return;
 	fill->gap = false;
+	fill->gone = true;
 	fill->stream.time = 0;
 	fill->stream.discarded = 0;
 	weir_packet_make_empty(&fill->stream, fill->data, fill->next - fill->data, seq, time, discarded);
@@ -104,7 +121,7 @@ static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, s
 	const struct weir_place *place = fill->place;
 	struct weir_source *source = place->source;
 	const struct weir_ring_view *ring = &place->state.ring;
-	u64 seq = position >> weir_epoch_subbuf_shift(ring->epoch), damaged = fill->stream.damaged;
+	u64 seq = weir_stream_seq(ring, position), damaged = fill->stream.damaged;
 	struct weir_packet header;
 	int err;
 
@@ -123,6 +140,19 @@ static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, s
 	fill->next += size;
 }
 
+/* The packet that leads: at the time of the one after it. A gap has swallowed it. */
+static void weir_fill_lead(struct weir_fill *fill)
+{
+	struct weir_packet_stream stream = fill->stream;
+	u64 time = stream.latest;
+
+	if (fill->next > fill->data + WEIR_PACKET_FIRST)
+		time = ((struct weir_packet *)(fill->data + WEIR_PACKET_FIRST))->timestamp_begin;
+	stream.time = 0;
+	stream.discarded = 0;
+	weir_packet_make_empty(&stream, fill->data, WEIR_PACKET_FIRST, 0, time, 0);
+}
+
 int weir_stream_fill(const struct weir_place *place, void *data)
 {
 	const struct weir_state *state = &place->state;
@@ -131,6 +161,7 @@ int weir_stream_fill(const struct weir_place *place, void *data)
 	struct weir_fill fill = { .place = place, .data = data, .next = data };
 	u8 uuid[16];
 	size_t len;
+	bool leads;
 
 	weir_source_uuid(place->source, place->trace, ring->epoch, uuid);
 	fill.stream = (struct weir_packet_stream){
@@ -142,12 +173,17 @@ int weir_stream_fill(const struct weir_place *place, void *data)
 		.latest = state->latest,
 		.lost = ring->lost,
 	};
+	if (weir_stream_leads(ring))
+		fill.next += WEIR_PACKET_FIRST;
 	for (position = ring->begin; position < ring->end; position += size) {
 		len = min(size, ring->end - position);
 		weir_fill_packet(&fill, position, len, weir_align8(len));
 	}
-	seq = position >> weir_epoch_subbuf_shift(ring->epoch);
+	seq = weir_stream_seq(ring, position);
+	leads = weir_stream_leads(ring) && !fill.gap && !fill.gone;
 	weir_fill_gap(&fill, seq - 1, state->latest, ring->lost);
+	if (leads)
+		weir_fill_lead(&fill);
 	time = fill.stream.time ? fill.stream.time : state->latest;
 	if (ring->lost)
 		weir_packet_make_empty(&fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time, ring->lost);

@@ -148,7 +148,20 @@ static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u
 	}
 }
 
+static u32 weir_lost_ring(void)
+{
+	ptrdiff_t rseq = weir_rseq_offset();
+	u32 cpu = weir_rseq_cpu(rseq), extra = weir_client_state.nr_cpus;
+
+	return cpu < extra && weir_rseq_registered(rseq) && !weir_client_thread.vforked ? cpu : extra;
+}
+
 #else
+
+static u32 weir_lost_ring(void)
+{
+	return weir_client_state.nr_cpus;
+}
 
 static inline int weir_append_once(const struct weir_client_slot *slot, u64 epoch, u64 subbuf_mask, u64 ring_mask,
 				   u32 id, const char *body, size_t len)
@@ -167,6 +180,12 @@ static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u
 }
 
 #endif
+
+/* Counted where it would have been recorded, as far as that can be known. */
+static void weir_lose(unsigned int n, u64 epoch)
+{
+	weir_ring_lose(weir_client_state.slot[n].ring + weir_lost_ring(), epoch);
+}
 
 /* One slot, whatever it takes. */
 static void weir_append(unsigned int n, u64 epoch, u32 id, const char *body, size_t len)
@@ -187,7 +206,7 @@ static void weir_append(unsigned int n, u64 epoch, u32 id, const char *body, siz
 	if (outcome == WEIR_FALLBACK)
 		weir_fallback_append(n, epoch, id, body, len);
 	else if (outcome == WEIR_AGAIN)
-		weir_ring_lose(slot->ring + weir_client_state.nr_cpus, epoch);
+		weir_lose(n, epoch);
 }
 
 /* The record as one trace wants it. The stage leaves room for tid before the fields; without it the record's
@@ -203,7 +222,7 @@ static void weir_emit_slot(unsigned int n, u64 epoch, u32 id, char *stage, const
 		memcpy(body, &tid, sizeof(tid));
 	}
 	if (!end || (size_t)(end - body) > WEIR_RECORD_MAX - 8)
-		weir_ring_lose(weir_client_state.slot[n].ring + weir_client_state.nr_cpus, epoch);
+		weir_lose(n, epoch);
 	else
 		weir_append(n, epoch, id, body, (size_t)(end - body) + 8);
 }

@@ -65,7 +65,7 @@ enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const st
 	step->seal = position != 0;
 	step->old = (position - 1) & ~(size - 1);
 	step->content = (position - step->old) * 8;
-	weir_ring_header(&step->header, cpu, packet >> weir_epoch_subbuf_shift(epoch), time,
+	weir_ring_header(&step->header, cpu, (packet >> weir_epoch_subbuf_shift(epoch)) + 1, time,
 			 weir_lost_count(READ_ONCE(ring->lost), epoch));
 	return WEIR_PLAN_SWITCH;
 }
