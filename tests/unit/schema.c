@@ -155,6 +155,26 @@ static void test_long_name_refused(void **state)
 	weir_schemas_destroy(&schemas);
 }
 
+static void test_field_too_many(void **state)
+{
+	struct weir_schemas schemas = { 0 };
+	struct make_field fields[WEIR_FIELDS_MAX + 1] = { { NULL, 0 } };
+	_Alignas(struct weir_desc) u8 log[64];
+	int i;
+
+	(void)state;
+	for (i = 0; i < WEIR_FIELDS_MAX; i++)
+		fields[i] = (struct make_field){ "f", WEIR_TYPE_U8 };
+	assert_int_equal(make_desc(log, sizeof(log), "e", fields), 64);
+	assert_int_equal(weir_schemas_parse(&schemas, log, 64), 0);
+	/* One more as good as the others fits the entry. */
+	memcpy(log + 8 + 2 + 16 * 3, "\1f", 3);
+	((struct weir_desc *)log)->nr_fields++;
+	assert_int_equal(weir_schemas_parse(&schemas, log, 64), -EINVAL);
+	assert_int_equal(schemas.count, 1);
+	weir_schemas_destroy(&schemas);
+}
+
 static void test_cut_log(void **state)
 {
 	u8 log[64];
@@ -355,7 +375,7 @@ int main(void)
 		cmocka_unit_test(test_every_type),	cmocka_unit_test(test_no_fields),
 		cmocka_unit_test(test_write_refuses),	cmocka_unit_test(test_padding_is_zero),
 		cmocka_unit_test(test_parse_refuses),	cmocka_unit_test(test_long_name_refused),
-		cmocka_unit_test(test_cut_log),		cmocka_unit_test(test_as_many_as_ids),
+		cmocka_unit_test(test_field_too_many),	cmocka_unit_test(test_cut_log),		cmocka_unit_test(test_as_many_as_ids),
 		cmocka_unit_test(test_labels),		cmocka_unit_test(test_fuzz),
 		cmocka_unit_test(test_fuzz_noise),
 	};
