@@ -68,6 +68,17 @@ tests_unit_walk_LDADD = $(UNIT_LIBS)
 # ---- mount: scripts against real mounts
 MOUNT_TESTS =
 
+# ---- api: event sites as programs write them
+API_TESTS = tests/api/flags.sh tests/api/behave.sh
+check_PROGRAMS += tests/api/behave
+tests_api_behave_SOURCES = tests/api/behave.c
+tests_api_behave_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
+tests_api_behave_LDFLAGS = -Wl,--no-as-needed -no-install
+tests_api_behave_LDADD = lib/client/libweir.la
+EXTRA_DIST += \
+	tests/api/types.h tests/api/types_c.c tests/api/types_cxx.cc tests/api/inline.h tests/api/other.cc
+MOUNT_TESTS += $(API_TESTS)
+
 TSAN_TESTS =
 VALGRIND_TESTS =
 

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Event sites compile cleanly, and record the same, under every kind of compilation; without libweir they are silent.
+. "${top_srcdir:-.}/tests/lib/mount.sh"
+need cc c++ clang clang++
+
+src=$top_srcdir/tests/api
+weir_mount
+weir_trace t "events=api:*"
+cd "$tmp" || exit 99
+
+# what is recorded, without time, source, CPU and tid
+recorded() { sed -n "s/^[0-9.]* $1-[0-9]* cpu[0-9x]* [0-9]* //p" "$mnt/t/text"; }
+
+cat >want.c <<'END'
+api:none:
+api:integers: c=65 sc=-128 uc=255 s=-32768 us=65535 i=-2147483648 u=4294967295 l=-9223372036854775808 ul=18446744073709551615 ll=-1 ull=9223372036854775808
+api:others: yes=true f=0.5 d=-2.25 p=0x1234 null=0x0 path="/index.html" req_id=7 req_name="name" req_colour=7 lit_x="lit, (x)"
+api:sixteen: i=-2147483648 i_2=-2147483648 i_3=-2147483648 i_4=-2147483648 i_5=-2147483648 i_6=-2147483648 i_7=-2147483648 i_8=-2147483648 i_9=-2147483648 i_10=-2147483648 i_11=-2147483648 i_12=-2147483648 i_13=-2147483648 i_14=-2147483648 i_15=-2147483648 u=4294967295
+api:given: a=44 b=4464 c=4294967295 d=18446744073709551615 e=-1 f=-2 g=-3 h=-4 k=1.5 l=2.5 m=true n=0x1234 o="/index.html" q=0x01abff r="hello"
+api:guarded:
+END
+{ echo api:initialiser:; cat want.c; cat <<'END'; } >want.cxx
+api:member: this_id=3 id=3
+api:lambda: id=3
+api:templated: value=1
+api:templated: value="text"
+api:inlined: value=2
+api:templated: value=3
+api:inlined: value=3
+END
+
+libs="-L$top_builddir/lib/client/.libs -Wl,--no-as-needed -lweir -Wl,-rpath,$top_builddir/lib/client/.libs"
+n=0
+try() {	# LANGUAGE COMPILER FLAGS...
+	local lang=$1 compiler=$2 files name
+	shift 2
+	n=$((n + 1))
+	case $lang in c) files=$src/types_c.c ;; *) files="$src/types_cxx.cc $src/other.cc" ;; esac
+	for name in alone$n linked$n; do
+		# shellcheck disable=SC2086
+		ok "$compiler $* compiles, $name" "$compiler" -Wall -Wextra -Werror "$@" -I"$top_srcdir/include" \
+			$files -o $name $([ $name = linked$n ] && echo "$libs")
+	done
+	ok "$compiler $*: alone it runs" ./alone$n
+	is "$compiler $*: and is silent" "$(recorded alone$n)" ""
+	ok "$compiler $*: it runs with libweir preloaded" traced ./alone$n
+	is "$compiler $*: and records" "$(recorded alone$n)" "$(cat want.$lang)"
+	ok "$compiler $*: it runs with libweir linked" traced_linked ./linked$n
+	is "$compiler $*: and records" "$(recorded linked$n)" "$(cat want.$lang)"
+}
+traced_linked() { env LD_PRELOAD="$(sanitizer_libs)" "$@"; }
+
+try c cc -std=c11
+try c cc -std=gnu17 -O2
+try c cc -std=gnu11 -O2 -no-pie -fno-pic
+try c cc -O2 -fvisibility=hidden -ffunction-sections -Wl,--gc-sections
+try c cc -O2 -flto
+try c clang -std=c11 -O1
+try cxx c++ -std=c++11
+try cxx c++ -std=c++17 -O2
+try cxx c++ -std=c++17 -O2 -no-pie -fno-pic
+try cxx c++ -std=c++20 -O2 -fvisibility=hidden -fvisibility-inlines-hidden -flto
+try cxx clang++ -std=c++17 -O2
+
+ok "babeltrace2 reads them all" bt "$mnt/t"

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "types.h"
+
+int main(void)
+{
+	struct request req = { 7, "name", BLUE };
+	char path[] = "/index.html";
+
+	trace_types(&req, path);
+	return 0;
+}
