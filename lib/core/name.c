@@ -14,12 +14,31 @@ static bool weir_name_bare(const char *name)
 	return !strcmp(name, "Bool") || !strcmp(name, "Complex") || !strcmp(name, "Imaginary");
 }
 
+/* What is no name becomes one _ between names: req->id is req_id, (x) is x. */
+static void weir_name_words(struct weir_out *out, const char *name)
+{
+	size_t start = out->len;
+	bool apart = false;
+
+	for (; *name; name++) {
+		if (!weir_name_byte(*name)) {
+			apart = true;
+			continue;
+		}
+		if (apart && out->len > start)
+			weir_out_byte(out, '_');
+		apart = false;
+		weir_out_byte(out, *name);
+	}
+	if (out->len == start)
+		weir_out_str(out, "field");
+}
+
 static void weir_name_make(struct weir_out *out, const char *name, unsigned int number)
 {
 	if (number > 1 || !weir_name_bare(name))
 		weir_out_byte(out, '_');
-	for (; *name; name++)
-		weir_out_byte(out, weir_name_byte(*name) ? *name : '_');
+	weir_name_words(out, name);
 	if (number > 1) {
 		weir_out_byte(out, '_');
 		weir_out_dec(out, number);

@@ -23,7 +23,8 @@ static u64 packet_random(u64 *state)
 	return *state >> 33;
 }
 
-static bool packet_add_class(struct packet_world *world, const char *name, unsigned int nr, const u8 *types)
+static bool packet_add_class(struct packet_world *world, const char *name, unsigned int nr,
+			     const u8 *types)
 {
 	static const char *const names[] = { "a", "b", "a", "req->id" };
 	u8 log[128];
@@ -46,7 +47,8 @@ static struct packet_world *packet_alloc(void)
 
 	if (!world)
 		return NULL;
-	if (!packet_add_class(world, "t:fixed", 3, fixed) || !packet_add_class(world, "t:mixed", 4, mixed)) {
+	if (!packet_add_class(world, "t:fixed", 3, fixed) ||
+	    !packet_add_class(world, "t:mixed", 4, mixed)) {
 		packet_free(world);
 		return NULL;
 	}
@@ -169,7 +171,8 @@ WEIR_CASE(packet_cut_anywhere)
 		records = world->stream.records;
 		WEIR_EXPECT(packet_decodes(world, 0));
 		WEIR_EXPECT(records == (u64)(len >= first) + (len == end));
-		WEIR_EXPECT(world->stream.damaged == (len != first && len != end && len != WEIR_PACKET_HEADER));
+		WEIR_EXPECT(world->stream.damaged ==
+			    (len != first && len != end && len != WEIR_PACKET_HEADER));
 	}
 	packet_free(world);
 }
@@ -185,7 +188,8 @@ WEIR_CASE(packet_of_any_bytes)
 		before = world->stream.time;
 		packet_open(world, max(before, BEGIN));
 		while (world->len < 512)
-			packet_record(world, packet_random(&seed) & 1, max(before, BEGIN) + world->len);
+			packet_record(world, packet_random(&seed) & 1,
+				      max(before, BEGIN) + world->len);
 		packet_seal(world);
 		for (n = packet_random(&seed) % 8; n; n--)
 			world->data[packet_random(&seed) % world->len] = (u8)packet_random(&seed);
@@ -222,7 +226,8 @@ WEIR_CASE(packet_schema_of_any_bytes)
 		struct weir_schemas *schemas = &world->schemas;
 
 		weir_schemas_destroy(schemas);
-		WEIR_EXPECT(weir_desc_write(log, sizeof(log), "t:event", 2, (const char *const[]){ "x", "y" },
+		WEIR_EXPECT(weir_desc_write(log, sizeof(log), "t:event", 2,
+					    (const char *const[]){ "x", "y" },
 					    (const u8[]){ WEIR_TYPE_STR, WEIR_TYPE_U8 }) == 24);
 		for (n = 0; n < 3; n++)
 			log[packet_random(&seed) % 24] = (u8)(packet_random(&seed) % 32);

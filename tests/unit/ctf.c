@@ -96,7 +96,9 @@ static void write_metadata(struct fixture *f)
 
 	fwrite(text, 1, weir_tsdl_head(text, sizeof(text), &f->tsdl), file);
 	for (id = 0; id < f->schemas.count; id++)
-		fwrite(text, 1, weir_tsdl_class(text, sizeof(text), weir_schemas_class(&f->schemas, id)), file);
+		fwrite(text, 1,
+		       weir_tsdl_class(text, sizeof(text), weir_schemas_class(&f->schemas, id)),
+		       file);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -195,7 +197,8 @@ static u64 losses(struct fixture *f, unsigned int *lines)
 		if (strncmp(line, warning, strlen(warning)))
 			fail_msg("babeltrace2 says: %s", line);
 		sum += strtoull(line + strlen(warning), &end, 10);
-		assert_true(!strncmp(end, " events between ", 16) || !strncmp(end, " event between ", 15));
+		assert_true(!strncmp(end, " events between ", 16) ||
+			    !strncmp(end, " event between ", 15));
 		end = strchr(line, '\n');
 		assert_non_null(end);
 	}
@@ -235,13 +238,14 @@ static void test_every_type(void **state)
 	struct fixture *f = *state;
 
 	open_trace(f, "a");
-	make_class(&f->schemas, "t:all",
-		   MAKE_FIELDS({ "a", WEIR_TYPE_U8 }, { "b", WEIR_TYPE_U16 }, { "c", WEIR_TYPE_U32 },
-			       { "d", WEIR_TYPE_U64 }, { "e", WEIR_TYPE_I8 }, { "f", WEIR_TYPE_I16 },
-			       { "g", WEIR_TYPE_I32 }, { "h", WEIR_TYPE_I64 }, { "i", WEIR_TYPE_F32 },
-			       { "j", WEIR_TYPE_F64 }, { "k", WEIR_TYPE_BOOL }, { "l", WEIR_TYPE_PTR },
-			       { "m", WEIR_TYPE_STR }, { "n", WEIR_TYPE_BYTES }, { "o", WEIR_TYPE_TEXT },
-			       { "p", WEIR_TYPE_TEXT }));
+	make_class(
+		&f->schemas, "t:all",
+		MAKE_FIELDS({ "a", WEIR_TYPE_U8 }, { "b", WEIR_TYPE_U16 }, { "c", WEIR_TYPE_U32 },
+			    { "d", WEIR_TYPE_U64 }, { "e", WEIR_TYPE_I8 }, { "f", WEIR_TYPE_I16 },
+			    { "g", WEIR_TYPE_I32 }, { "h", WEIR_TYPE_I64 }, { "i", WEIR_TYPE_F32 },
+			    { "j", WEIR_TYPE_F64 }, { "k", WEIR_TYPE_BOOL }, { "l", WEIR_TYPE_PTR },
+			    { "m", WEIR_TYPE_STR }, { "n", WEIR_TYPE_BYTES },
+			    { "o", WEIR_TYPE_TEXT }, { "p", WEIR_TYPE_TEXT }));
 	make_class(&f->schemas, "t:none", MAKE_NO_FIELDS);
 	write_metadata(f);
 	open_stream(f, "cpu0", 0, 0);
@@ -253,13 +257,15 @@ static void test_every_type(void **state)
 	put_packet(f, 0);
 	close_stream(f);
 	babeltrace(f, NULL);
-	expect_output(f, "[17:46:40.123456789] box:nginx:(812) t:none: { cpu_id = 0 }, { tid = 4001 }, { }\n"
-			 "[17:46:40.123457789] box:nginx:(812) t:all: { cpu_id = 0 }, { tid = 4294967295 }, { "
-			 "a = 255, b = 65535, c = 4294967295, d = 18446744073709551615, "
-			 "e = -128, f = -32768, g = -2147483648, h = -9223372036854775808, "
-			 "i = 1.5, j = -0.25, k = 1, l = 0x7FFD12345678, m = \"/index.html\", "
-			 "_n_length = 3, n = [ [0] = 0x1, [1] = 0xAB, [2] = 0xFF ], "
-			 "_o_length = 6, o = \"h\xc3\xa4llo\", _p_length = 0, p = \"\" }\n");
+	expect_output(
+		f,
+		"[17:46:40.123456789] box:nginx:(812) t:none: { cpu_id = 0 }, { tid = 4001 }, { }\n"
+		"[17:46:40.123457789] box:nginx:(812) t:all: { cpu_id = 0 }, { tid = 4294967295 }, { "
+		"a = 255, b = 65535, c = 4294967295, d = 18446744073709551615, "
+		"e = -128, f = -32768, g = -2147483648, h = -9223372036854775808, "
+		"i = 1.5, j = -0.25, k = 1, l = 0x7FFD12345678, m = \"/index.html\", "
+		"_n_length = 3, n = [ [0] = 0x1, [1] = 0xAB, [2] = 0xFF ], "
+		"_o_length = 6, o = \"h\xc3\xa4llo\", _p_length = 0, p = \"\" }\n");
 }
 
 static void test_names(void **state)
@@ -271,14 +277,17 @@ static void test_names(void **state)
 	f->tsdl.hostname = "my \"box\\";
 	open_trace(f, "a");
 	make_class(&f->schemas, "a \"b\\ \x01:\xc3\xa4\xff",
-		   MAKE_FIELDS({ "int", WEIR_TYPE_U8 }, { "string", WEIR_TYPE_U8 }, { "event", WEIR_TYPE_U8 },
-			       { "struct", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_U8 }, { "Complex", WEIR_TYPE_U8 },
-			       { "Imaginary", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_U8 }, { "req->id", WEIR_TYPE_U8 },
-			       { "stream", WEIR_TYPE_U8 }, { "u8", WEIR_TYPE_U8 }, { "1", WEIR_TYPE_U8 },
-			       { "_x", WEIR_TYPE_U8 }, { "x", WEIR_TYPE_U8 }, { "id", WEIR_TYPE_U8 },
-			       { "}; };", WEIR_TYPE_U8 }));
+		   MAKE_FIELDS({ "int", WEIR_TYPE_U8 }, { "string", WEIR_TYPE_U8 },
+			       { "event", WEIR_TYPE_U8 }, { "struct", WEIR_TYPE_U8 },
+			       { "Bool", WEIR_TYPE_U8 }, { "Complex", WEIR_TYPE_U8 },
+			       { "Imaginary", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_U8 },
+			       { "req->id", WEIR_TYPE_U8 }, { "stream", WEIR_TYPE_U8 },
+			       { "u8", WEIR_TYPE_U8 }, { "1", WEIR_TYPE_U8 },
+			       { "_x", WEIR_TYPE_U8 }, { "x", WEIR_TYPE_U8 },
+			       { "id", WEIR_TYPE_U8 }, { "}; };", WEIR_TYPE_U8 }));
 	make_class(&f->schemas, "x:y",
-		   MAKE_FIELDS({ "Bool", WEIR_TYPE_BYTES }, { "Bool", WEIR_TYPE_TEXT }, { "typealias", WEIR_TYPE_BYTES },
+		   MAKE_FIELDS({ "Bool", WEIR_TYPE_BYTES }, { "Bool", WEIR_TYPE_TEXT },
+			       { "typealias", WEIR_TYPE_BYTES },
 			       { "_typealias_length", WEIR_TYPE_U8 }, { "event", WEIR_TYPE_BYTES },
 			       { "stream", WEIR_TYPE_BYTES }, { "env", WEIR_TYPE_TEXT }));
 	make_class(&f->schemas, "x:y", MAKE_NO_FIELDS);
@@ -300,16 +309,18 @@ static void test_names(void **state)
 	put_packet(f, f->make.len);
 	close_stream(f);
 	babeltrace(f, NULL);
-	expect_output(f, "[17:46:40.123456789] my \"box\\:nginx:(812) a \"b\\ \x01:\xc3\xa4\xef\xbf\xbd: { cpu_id = 8 }, "
-			 "{ int = 0, string = 1, event = 2, struct = 3, Bool = 4, Complex = 5, Imaginary = 6, "
-			 "Bool_2 = 7, req__id = 8, stream = 9, u8 = 10, 1 = 11, _x = 12, x_2 = 13, id = 14, "
-			 "_____ = 15 }\n"
-			 "[17:46:40.123456789] my \"box\\:nginx:(812) x:y: { cpu_id = 8 }, "
-			 "{ Bool_length = 1, Bool = [ [0] = 0x1 ], _Bool_2_length = 1, Bool_2 = \"b\", "
-			 "_typealias_length = 1, typealias = [ [0] = 0x2 ], _typealias_length_2 = 3, "
-			 "_event_length = 0, event = [ ], _stream_length = 0, stream = [ ], "
-			 "_env_length = 1, env = \"e\" }\n"
-			 "[17:46:40.123456789] my \"box\\:nginx:(812) x:y: { cpu_id = 8 }, { }\n");
+	expect_output(
+		f,
+		"[17:46:40.123456789] my \"box\\:nginx:(812) a \"b\\ \x01:\xc3\xa4\xef\xbf\xbd: { cpu_id = 8 }, "
+		"{ int = 0, string = 1, event = 2, struct = 3, Bool = 4, Complex = 5, Imaginary = 6, "
+		"Bool_2 = 7, req__id = 8, stream = 9, u8 = 10, 1 = 11, _x = 12, x_2 = 13, id = 14, "
+		"_____ = 15 }\n"
+		"[17:46:40.123456789] my \"box\\:nginx:(812) x:y: { cpu_id = 8 }, "
+		"{ Bool_length = 1, Bool = [ [0] = 0x1 ], _Bool_2_length = 1, Bool_2 = \"b\", "
+		"_typealias_length = 1, typealias = [ [0] = 0x2 ], _typealias_length_2 = 3, "
+		"_event_length = 0, event = [ ], _stream_length = 0, stream = [ ], "
+		"_env_length = 1, env = \"e\" }\n"
+		"[17:46:40.123456789] my \"box\\:nginx:(812) x:y: { cpu_id = 8 }, { }\n");
 }
 
 /* Two streams, packets of several sizes, an empty one for what was overwritten, 48 bits running over. */
@@ -345,13 +356,13 @@ static void test_packets(void **state)
 	babeltrace(f, "--clock-cycles");
 	/* Packets 1 to 4 of each stream are missing, and babeltrace2 says so. */
 	assert_non_null(strstr(f->err, "WARNING: Tracer discarded 4 packets between"));
-	assert_string_equal(f->out,
-			    "[00000281474976710652] box:nginx:(812) t:n: { cpu_id = 0 }, { n = 1 }\n"
-			    "[00000281474976710653] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 1 }\n"
-			    "[00000281474976710656] box:nginx:(812) t:n: { cpu_id = 0 }, { n = 2 }\n"
-			    "[00000281474976710657] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 2 }\n"
-			    "[00000281474976710658] box:nginx:(812) t:n: { cpu_id = 0 }, { n = 3 }\n"
-			    "[00000281474976710659] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 3 }\n");
+	assert_string_equal(
+		f->out, "[00000281474976710652] box:nginx:(812) t:n: { cpu_id = 0 }, { n = 1 }\n"
+			"[00000281474976710653] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 1 }\n"
+			"[00000281474976710656] box:nginx:(812) t:n: { cpu_id = 0 }, { n = 2 }\n"
+			"[00000281474976710657] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 2 }\n"
+			"[00000281474976710658] box:nginx:(812) t:n: { cpu_id = 0 }, { n = 3 }\n"
+			"[00000281474976710659] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 3 }\n");
 }
 
 /* ---- losses ---------------------------------------------------------------------------------------------------*/
@@ -393,10 +404,13 @@ static void test_losses(void **state)
 	babeltrace(f, NULL);
 	assert_int_equal(losses(f, &lines), 1000 + 7 + 44);
 	assert_int_equal(lines, 2 + 2 + 1);
-	assert_non_null(strstr(f->err, "Tracer discarded 10 events between [17:46:40.123456789] and [17:46:40.123457789]"
-				       ""));
+	assert_non_null(strstr(
+		f->err,
+		"Tracer discarded 10 events between [17:46:40.123456789] and [17:46:40.123457789]"
+		""));
 	assert_non_null(strstr(f->err, "Tracer discarded 990 events between "));
-	assert_non_null(strstr(f->err, "Tracer discarded 5 events between [17:46:40.123455789] and "));
+	assert_non_null(
+		strstr(f->err, "Tracer discarded 5 events between [17:46:40.123455789] and "));
 }
 
 /* Without a packet to compare with, the losses before the first one are shown, but not counted. */
@@ -413,7 +427,8 @@ static void test_losses_before_first(void **state)
 	put_empty(f, 88, BEGIN + 3000, 7);
 	close_stream(f);
 	babeltrace(f, NULL);
-	assert_int_equal(strncmp(f->err, "WARNING: Tracer may have discarded events between ", 50), 0);
+	assert_int_equal(strncmp(f->err, "WARNING: Tracer may have discarded events between ", 50),
+			 0);
 	memmove(f->err, strchr(f->err, '\n') + 1, strlen(strchr(f->err, '\n')));
 	assert_int_equal(losses(f, &lines), 2);
 }
@@ -446,18 +461,22 @@ static void test_damaged(void **state)
 	close_stream(f);
 	assert_int_equal(f->packets.damaged, 3 + 1);
 	babeltrace(f, NULL);
-	expect_output(f, "[17:46:40.123456789] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"first\" }\n"
-			 "[17:46:40.123456790] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"second\" }\n"
-			 "[17:46:40.123457789] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"first\" }\n"
-			 "[17:46:40.123461789] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"first\" }\n"
-			 "[17:46:40.123461790] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"second\" }\n");
+	expect_output(
+		f,
+		"[17:46:40.123456789] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"first\" }\n"
+		"[17:46:40.123456790] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"second\" }\n"
+		"[17:46:40.123457789] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"first\" }\n"
+		"[17:46:40.123461789] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"first\" }\n"
+		"[17:46:40.123461790] box:nginx:(812) t:s: { cpu_id = 0 }, { s = \"second\" }\n");
 }
 
 /* A log of names that look for trouble, damaged or not; what of it is taken becomes the trace's classes. */
 static void fuzz_classes(struct fixture *f, u64 *seed)
 {
-	static const char *const names[] = { "x", "_x_length", "x_2", "Bool", "Imaginary", "_Bool_2_length", "a->b",
-					     "event", "stream.event.context", "trace", "\x01\x9b\"\\", "integer { }" };
+	static const char *const names[] = { "x",     "_x_length",    "x_2",
+					     "Bool",  "Imaginary",    "_Bool_2_length",
+					     "a->b",  "event",	      "stream.event.context",
+					     "trace", "\x01\x9b\"\\", "integer { }" };
 	u8 log[8192];
 	size_t len = 0;
 
@@ -468,9 +487,10 @@ static void fuzz_classes(struct fixture *f, u64 *seed)
 
 		while (n--)
 			fields[n] = (struct make_field){ names[make_below(seed, ARRAY_SIZE(names))],
-							 (u8)(1 + make_below(seed, WEIR_TYPE_COUNT - 1)) };
-		len += (size_t)make_desc(log + len, sizeof(log) - len, names[make_below(seed, ARRAY_SIZE(names))],
-					 fields);
+							 (u8)(1 + make_below(seed, WEIR_TYPE_COUNT -
+											   1)) };
+		len += (size_t)make_desc(log + len, sizeof(log) - len,
+					 names[make_below(seed, ARRAY_SIZE(names))], fields);
 	}
 	make_class(&f->schemas, "fuzz:always", MAKE_FIELDS({ "s", WEIR_TYPE_STR }));
 	make_damage(seed, log, len, 3);
@@ -488,9 +508,11 @@ static void fuzz_stream(struct fixture *f, u64 *seed)
 		n = make_below(seed, 8);
 		open_packet(f, time, 0);
 		while (n-- && SIZE - f->make.len > 1400)
-			make_random_record(&f->make, seed,
-					   weir_schemas_class(&f->schemas, (u32)make_below(seed, f->schemas.count)),
-					   time += make_below(seed, 1000));
+			make_random_record(
+				&f->make, seed,
+				weir_schemas_class(&f->schemas,
+						   (u32)make_below(seed, f->schemas.count)),
+				time += make_below(seed, 1000));
 		make_seal(&f->make, time);
 		if (make_below(seed, 3))
 			make_damage(seed, f->data, f->make.len, 12);

@@ -36,7 +36,8 @@ static inline void make_damage(u64 *state, u8 *data, size_t len, unsigned int mo
 	unsigned int n = (unsigned int)make_below(state, most + 1);
 
 	while (n-- && len) {
-		size_t at = make_below(state, len), span = min(make_below(state, 9), (u64)(len - at));
+		size_t at = make_below(state, len),
+		       span = min(make_below(state, 9), (u64)(len - at));
 
 		switch (make_below(state, 4)) {
 		case 0:
@@ -64,7 +65,8 @@ struct make_field {
 #define MAKE_FIELDS(...) ((const struct make_field[]){ __VA_ARGS__, { NULL, 0 } })
 #define MAKE_NO_FIELDS ((const struct make_field[]){ { NULL, 0 } })
 
-static inline int make_desc(void *buf, size_t size, const char *name, const struct make_field *fields)
+static inline int make_desc(void *buf, size_t size, const char *name,
+			    const struct make_field *fields)
 {
 	const char *names[WEIR_FIELDS_MAX + 2] = { NULL };
 	u8 types[WEIR_FIELDS_MAX + 2] = { 0 };
@@ -125,10 +127,10 @@ static inline void make_record(struct make *make, u16 id, u64 time, u32 tid)
 		make_bytes(make, &tid, sizeof(tid));
 }
 
-#define MAKE_NUMBER(name, type)                                                                            \
-	static inline void name(struct make *make, type value)                                             \
-	{                                                                                                  \
-		make_bytes(make, &value, sizeof(value));                                                   \
+#define MAKE_NUMBER(name, type)                                \
+	static inline void name(struct make *make, type value) \
+	{                                                      \
+		make_bytes(make, &value, sizeof(value));       \
 	}
 
 MAKE_NUMBER(make_u8, u8)
@@ -176,7 +178,8 @@ static inline void make_random_field(struct make *make, u64 *state, u8 type)
 		make_u8(make, 0);
 }
 
-static inline void make_random_record(struct make *make, u64 *state, const struct weir_class *class, u64 time)
+static inline void make_random_record(struct make *make, u64 *state, const struct weir_class *class,
+				      u64 time)
 {
 	unsigned int i;
 

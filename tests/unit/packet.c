@@ -19,8 +19,10 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	make_class(&f->schemas, "t:u32", MAKE_FIELDS({ "n", WEIR_TYPE_U32 }));
-	make_class(&f->schemas, "t:str", MAKE_FIELDS({ "s", WEIR_TYPE_STR }, { "n", WEIR_TYPE_U8 }));
-	make_class(&f->schemas, "t:bytes", MAKE_FIELDS({ "y", WEIR_TYPE_BYTES }, { "t", WEIR_TYPE_TEXT }));
+	make_class(&f->schemas, "t:str",
+		   MAKE_FIELDS({ "s", WEIR_TYPE_STR }, { "n", WEIR_TYPE_U8 }));
+	make_class(&f->schemas, "t:bytes",
+		   MAKE_FIELDS({ "y", WEIR_TYPE_BYTES }, { "t", WEIR_TYPE_TEXT }));
 	make_class(&f->schemas, "t:none", MAKE_NO_FIELDS);
 	f->make.tid = true;
 	f->stream = (struct weir_packet_stream){ .uuid = uuid,
@@ -91,7 +93,8 @@ static size_t decode_fields(const u8 *p, size_t at, u16 id)
 }
 
 /* Decodes a packet that must follow `before`; returns the number of its records. */
-static u64 decode(const struct fixture *f, const struct weir_packet_stream *before, size_t size, u64 seq)
+static u64 decode(const struct fixture *f, const struct weir_packet_stream *before, size_t size,
+		  u64 seq)
 {
 	struct weir_packet h = header_of(f);
 	size_t at = WEIR_PACKET_HEADER, end = h.content_size / 8;
@@ -248,7 +251,8 @@ static void expect_cut(struct fixture *f, size_t len, bool open, u64 records)
 static void test_bad_content_size(void **state)
 {
 	struct fixture *f = *state;
-	const u64 sizes[] = { 0, 8, 83 * 8, 85 * 8, 84 * 8 + 1, SIZE * 8 + 8, 1ull << 63, ~0ull, ~7ull };
+	const u64 sizes[] = { 0,	  8,	 83 * 8, 85 * 8, 84 * 8 + 1, SIZE * 8 + 8,
+			      1ull << 63, ~0ull, ~7ull };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -344,7 +348,8 @@ static void test_discarded_bounds(void **state)
 
 /* ---- empty ones ---------------------------------------------------------------------------------------------*/
 
-static void expect_empty(struct fixture *f, size_t size, u64 time, u64 discarded, u64 time_is, u64 discarded_is)
+static void expect_empty(struct fixture *f, size_t size, u64 time, u64 discarded, u64 time_is,
+			 u64 discarded_is)
 {
 	struct weir_packet_stream before = f->stream;
 
@@ -377,7 +382,8 @@ static void fuzz_write(struct fixture *f, u64 *seed)
 
 	make_open(&f->make, f->data, SIZE, begin, f->stream.discarded + make_below(seed, 3));
 	while (n--)
-		make_random_record(&f->make, seed, weir_schemas_class(&f->schemas, (u32)make_below(seed, 4)),
+		make_random_record(&f->make, seed,
+				   weir_schemas_class(&f->schemas, (u32)make_below(seed, 4)),
 				   begin += make_below(seed, 100));
 	make_seal(&f->make, begin);
 }

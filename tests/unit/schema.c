@@ -3,10 +3,22 @@
 #include "make.h"
 
 static const struct make_field every_type[] = {
-	{ "u8", WEIR_TYPE_U8 },	    { "u16", WEIR_TYPE_U16 }, { "u32", WEIR_TYPE_U32 }, { "u64", WEIR_TYPE_U64 },
-	{ "i8", WEIR_TYPE_I8 },	    { "i16", WEIR_TYPE_I16 }, { "i32", WEIR_TYPE_I32 }, { "i64", WEIR_TYPE_I64 },
-	{ "f32", WEIR_TYPE_F32 },   { "f64", WEIR_TYPE_F64 }, { "b", WEIR_TYPE_BOOL },	{ "p", WEIR_TYPE_PTR },
-	{ "s", WEIR_TYPE_STR },	    { "by", WEIR_TYPE_BYTES }, { "t", WEIR_TYPE_TEXT }, { "last", WEIR_TYPE_U16 },
+	{ "u8", WEIR_TYPE_U8 },
+	{ "u16", WEIR_TYPE_U16 },
+	{ "u32", WEIR_TYPE_U32 },
+	{ "u64", WEIR_TYPE_U64 },
+	{ "i8", WEIR_TYPE_I8 },
+	{ "i16", WEIR_TYPE_I16 },
+	{ "i32", WEIR_TYPE_I32 },
+	{ "i64", WEIR_TYPE_I64 },
+	{ "f32", WEIR_TYPE_F32 },
+	{ "f64", WEIR_TYPE_F64 },
+	{ "b", WEIR_TYPE_BOOL },
+	{ "p", WEIR_TYPE_PTR },
+	{ "s", WEIR_TYPE_STR },
+	{ "by", WEIR_TYPE_BYTES },
+	{ "t", WEIR_TYPE_TEXT },
+	{ "last", WEIR_TYPE_U16 },
 	{ NULL, 0 },
 };
 
@@ -70,10 +82,14 @@ static void test_write_refuses(void **state)
 	name[WEIR_NAME_MAX + 1] = '\0';
 	assert_int_equal(make_desc(buf, sizeof(buf), name, MAKE_NO_FIELDS), -EINVAL);
 	assert_int_equal(make_desc(buf, sizeof(buf), "", MAKE_NO_FIELDS), -EINVAL);
-	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ "", WEIR_TYPE_U8 })), -EINVAL);
-	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ name, WEIR_TYPE_U8 })), -EINVAL);
-	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ "y", WEIR_TYPE_NONE })), -EINVAL);
-	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ "y", WEIR_TYPE_COUNT })), -EINVAL);
+	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ "", WEIR_TYPE_U8 })),
+			 -EINVAL);
+	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ name, WEIR_TYPE_U8 })),
+			 -EINVAL);
+	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ "y", WEIR_TYPE_NONE })),
+			 -EINVAL);
+	assert_int_equal(make_desc(buf, sizeof(buf), "x", MAKE_FIELDS({ "y", WEIR_TYPE_COUNT })),
+			 -EINVAL);
 }
 
 static void test_padding_is_zero(void **state)
@@ -93,25 +109,25 @@ static const struct bad {
 	u16 nr_fields;
 	char bytes[25];
 } bad[] = {
-	{ 0, 0, "a" },			  /* no size */
-	{ 4, 0, "a" },			  /* smaller than its head */
-	{ 8, 0, "a" },			  /* no name */
-	{ 12, 0, "a" },			  /* not a multiple of 8 */
-	{ 40, 0, "a" },			  /* beyond the log */
+	{ 0, 0, "a" },	/* no size */
+	{ 4, 0, "a" },	/* smaller than its head */
+	{ 8, 0, "a" },	/* no name */
+	{ 12, 0, "a" }, /* not a multiple of 8 */
+	{ 40, 0, "a" }, /* beyond the log */
 	{ 0xfff8, 0, "a" },
 	{ 0xffff, 0, "a" },
-	{ 16, 0, "" },			  /* empty name */
-	{ 16, 0, "abcdefghijklmnop" },	  /* name ends in the next entry */
-	{ 32, 17, "a" },		  /* too many fields */
+	{ 16, 0, "" },		       /* empty name */
+	{ 16, 0, "abcdefghijklmnop" }, /* name ends in the next entry */
+	{ 32, 17, "a" },	       /* too many fields */
 	{ 32, 0xffff, "a" },
-	{ 16, 1, "abcdefg" },		  /* no room for a field */
-	{ 16, 1, "abcdef\0\1" },	  /* type, but no name */
-	{ 16, 1, "a" },			  /* type 0 */
-	{ 16, 1, "a\0\20b" },		  /* type too large */
+	{ 16, 1, "abcdefg" },	 /* no room for a field */
+	{ 16, 1, "abcdef\0\1" }, /* type, but no name */
+	{ 16, 1, "a" },		 /* type 0 */
+	{ 16, 1, "a\0\20b" },	 /* type too large */
 	{ 16, 1, "a\0\377b" },
-	{ 16, 1, "a\0\1" },		  /* empty field name */
-	{ 16, 1, "a\0\1bcdefghijk" },	  /* field name ends in the next entry */
-	{ 16, 2, "a\0\1b" },		  /* second field's type is 0 */
+	{ 16, 1, "a\0\1" },	      /* empty field name */
+	{ 16, 1, "a\0\1bcdefghijk" }, /* field name ends in the next entry */
+	{ 16, 2, "a\0\1b" },	      /* second field's type is 0 */
 };
 
 static void test_parse_refuses(void **state)
@@ -205,7 +221,8 @@ static void test_as_many_as_ids(void **state)
 		assert_int_equal(make_desc(log + 16 * i, 16, "e", MAKE_NO_FIELDS), 16);
 	assert_int_equal(weir_schemas_parse(&schemas, log, bytes), -ENOSPC);
 	assert_int_equal(schemas.count, WEIR_EVENTS_MAX);
-	assert_int_equal(weir_schemas_class(&schemas, WEIR_EVENTS_MAX - 1)->id, WEIR_EVENTS_MAX - 1);
+	assert_int_equal(weir_schemas_class(&schemas, WEIR_EVENTS_MAX - 1)->id,
+			 WEIR_EVENTS_MAX - 1);
 	assert_null(weir_schemas_class(&schemas, WEIR_EVENTS_MAX));
 	assert_null(weir_schemas_class(&schemas, ~0u));
 	weir_schemas_destroy(&schemas);
@@ -217,16 +234,29 @@ static void test_as_many_as_ids(void **state)
 static void test_labels(void **state)
 {
 	static const struct make_field fields[] = {
-		{ "id", WEIR_TYPE_U8 },	       { "id", WEIR_TYPE_U8 },	     { "req->id", WEIR_TYPE_U8 },
-		{ "req--id", WEIR_TYPE_U8 },   { "Bool", WEIR_TYPE_U8 },     { "Bool", WEIR_TYPE_U8 },
-		{ "Bool_2", WEIR_TYPE_U8 },    { "raw", WEIR_TYPE_BYTES },   { "_raw_length", WEIR_TYPE_U8 },
-		{ "_x_length", WEIR_TYPE_U8 }, { "x", WEIR_TYPE_TEXT },	     { "Imaginary", WEIR_TYPE_TEXT },
-		{ "1st", WEIR_TYPE_U8 },       { "a\xc3\xa4", WEIR_TYPE_U8 }, { "_", WEIR_TYPE_U8 },
-		{ "\"", WEIR_TYPE_U8 },	       { NULL, 0 },
+		{ "id", WEIR_TYPE_U8 },
+		{ "id", WEIR_TYPE_U8 },
+		{ "req->id", WEIR_TYPE_U8 },
+		{ "req--id", WEIR_TYPE_U8 },
+		{ "Bool", WEIR_TYPE_U8 },
+		{ "Bool", WEIR_TYPE_U8 },
+		{ "Bool_2", WEIR_TYPE_U8 },
+		{ "raw", WEIR_TYPE_BYTES },
+		{ "_raw_length", WEIR_TYPE_U8 },
+		{ "_x_length", WEIR_TYPE_U8 },
+		{ "x", WEIR_TYPE_TEXT },
+		{ "Imaginary", WEIR_TYPE_TEXT },
+		{ "1st", WEIR_TYPE_U8 },
+		{ "a\xc3\xa4", WEIR_TYPE_U8 },
+		{ "_", WEIR_TYPE_U8 },
+		{ "\"", WEIR_TYPE_U8 },
+		{ NULL, 0 },
 	};
 	static const char *const labels[] = {
-		"_id",	     "_id_2",	     "_req__id", "_req__id_2", "Bool",	    "_Bool_2", "_Bool_2_2",  "_raw",
-		"__raw_length_2", "__x_length", "_x_2",	 "Imaginary",  "_1st",	    "_a__",    "__",	     "___2",
+		"_id",	   "_id_2",	"_req__id", "_req__id_2",     "Bool",
+		"_Bool_2", "_Bool_2_2", "_raw",	    "__raw_length_2", "__x_length",
+		"_x_2",	   "Imaginary", "_1st",	    "_a__",	      "__",
+		"___2",
 	};
 	struct weir_schemas schemas = { 0 };
 	const struct weir_class *class = make_class(&schemas, "x:y", fields);
@@ -247,7 +277,8 @@ static void test_labels(void **state)
 /* Whatever a log holds, labels are what TSDL can take, and no two of a class are equal. */
 static void check_labels(const struct weir_class *class)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 	char labels[2 * WEIR_FIELDS_MAX][300];
 	unsigned int i, j, n = 0;
 
@@ -304,8 +335,11 @@ static void check_schemas(const struct weir_schemas *schemas)
 /* Names that look for trouble with each other. */
 static size_t random_log(u64 *seed, u8 *log, size_t size)
 {
-	static const char *const names[] = { "x", "_x", "_x_length", "x_2", "_x_2_length", "_x_length_2", "Bool",
-					     "Bool_2", "_Bool_length", "__Bool_2_length", "x-2", "a b", "\x80" };
+	static const char *const names[] = {
+		"x",	       "_x",   "_x_length", "x_2",	    "_x_2_length",
+		"_x_length_2", "Bool", "Bool_2",    "_Bool_length", "__Bool_2_length",
+		"x-2",	       "a b",  "\x80"
+	};
 	size_t len = 0;
 
 	while (size - len >= 1024) {
@@ -314,7 +348,8 @@ static size_t random_log(u64 *seed, u8 *log, size_t size)
 
 		while (n--)
 			fields[n] = (struct make_field){ names[make_below(seed, ARRAY_SIZE(names))],
-							 (u8)(1 + make_below(seed, WEIR_TYPE_COUNT - 1)) };
+							 (u8)(1 + make_below(seed, WEIR_TYPE_COUNT -
+											   1)) };
 		len += (size_t)make_desc(log + len, size - len, "fuzz:event", fields);
 	}
 	return len;
@@ -361,7 +396,8 @@ static void test_fuzz_noise(void **state)
 		u8 *log = malloc(len + 1);
 
 		for (j = 0; j < len; j++)
-			log[j] = (u8)(make_below(&seed, 3) ? make_below(&seed, 32) : make_random(&seed));
+			log[j] = (u8)(make_below(&seed, 3) ? make_below(&seed, 32)
+							   : make_random(&seed));
 		weir_schemas_parse(&schemas, log, len);
 		check_schemas(&schemas);
 		weir_schemas_destroy(&schemas);
@@ -372,12 +408,12 @@ static void test_fuzz_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_type),	cmocka_unit_test(test_no_fields),
-		cmocka_unit_test(test_write_refuses),	cmocka_unit_test(test_padding_is_zero),
-		cmocka_unit_test(test_parse_refuses),	cmocka_unit_test(test_long_name_refused),
-		cmocka_unit_test(test_field_too_many),	cmocka_unit_test(test_cut_log),		cmocka_unit_test(test_as_many_as_ids),
-		cmocka_unit_test(test_labels),		cmocka_unit_test(test_fuzz),
-		cmocka_unit_test(test_fuzz_noise),
+		cmocka_unit_test(test_every_type),     cmocka_unit_test(test_no_fields),
+		cmocka_unit_test(test_write_refuses),  cmocka_unit_test(test_padding_is_zero),
+		cmocka_unit_test(test_parse_refuses),  cmocka_unit_test(test_long_name_refused),
+		cmocka_unit_test(test_field_too_many), cmocka_unit_test(test_cut_log),
+		cmocka_unit_test(test_as_many_as_ids), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_fuzz),	       cmocka_unit_test(test_fuzz_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,8 @@ static void expect_line(struct fixture *f, const char *expected)
 }
 
 /* One field of `type` and the bytes that are its value; the text behind its `=`. */
-static void expect_field(struct fixture *f, u8 type, const void *value, size_t len, const char *expected)
+static void expect_field(struct fixture *f, u8 type, const void *value, size_t len,
+			 const char *expected)
 {
 	char line[512];
 
@@ -69,10 +70,10 @@ static void expect_field(struct fixture *f, u8 type, const void *value, size_t l
 	expect_line(f, line);
 }
 
-#define EXPECT(f, type, c_type, value, expected)                                                           \
-	do {                                                                                               \
-		c_type v_ = (value);                                                                       \
-		expect_field(f, type, &v_, sizeof(v_), expected);                                          \
+#define EXPECT(f, type, c_type, value, expected)                  \
+	do {                                                      \
+		c_type v_ = (value);                              \
+		expect_field(f, type, &v_, sizeof(v_), expected); \
 	} while (0)
 
 static void test_integers(void **state)
@@ -138,20 +139,24 @@ static void test_utf8(void **state)
 		const char *bytes, *text;
 	} cases[] = {
 		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\x8a", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8c\x8a" },
-		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },	   /* U+10FFFF */
+		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, /* U+10FFFF */
 		{ "\xef\xbf\xbd", "\xef\xbf\xbd" },
-		{ "\xf4\x90\x80\x80", "\\364\\220\\200\\200" },	   /* beyond */
+		{ "\xf4\x90\x80\x80", "\\364\\220\\200\\200" }, /* beyond */
 		{ "\xf8\x88\x80\x80\x80", "\\370\\210\\200\\200\\200" },
-		{ "\xed\xa0\x80", "\\355\\240\\200" },		   /* a surrogate */
-		{ "\xc0\x80", "\\300\\200" },			   /* overlong */
+		{ "\xed\xa0\x80", "\\355\\240\\200" }, /* a surrogate */
+		{ "\xc0\x80", "\\300\\200" },	       /* overlong */
 		{ "\xe0\x80\x8a", "\\340\\200\\212" },
 		{ "\xf0\x80\x80\x8a", "\\360\\200\\200\\212" },
-		{ "\xc2\x9b" "2J", "\\302\\2332J" },		   /* CSI */
+		{ "\xc2\x9b"
+		  "2J",
+		  "\\302\\2332J" }, /* CSI */
 		{ "\xc2\xa0", "\xc2\xa0" },
 		{ "\xff\xfe", "\\377\\376" },
-		{ "\xc3", "\\303" },				   /* cut */
+		{ "\xc3", "\\303" }, /* cut */
 		{ "\xe2\x82", "\\342\\202" },
-		{ "\xe2\x82" "a", "\\342\\202a" },
+		{ "\xe2\x82"
+		  "a",
+		  "\\342\\202a" },
 		{ "\x80", "\\200" },
 	};
 	struct fixture *f = *state;
@@ -169,8 +174,9 @@ static void test_line(void **state)
 	struct fixture *f = *state;
 
 	make_class(&f->schemas, "http:request_done",
-		   MAKE_FIELDS({ "id", WEIR_TYPE_U32 }, { "req->path", WEIR_TYPE_STR }, { "ok", WEIR_TYPE_BOOL },
-			       { "raw", WEIR_TYPE_BYTES }, { "ok", WEIR_TYPE_I8 }, { "cut", WEIR_TYPE_TEXT },
+		   MAKE_FIELDS({ "id", WEIR_TYPE_U32 }, { "req->path", WEIR_TYPE_STR },
+			       { "ok", WEIR_TYPE_BOOL }, { "raw", WEIR_TYPE_BYTES },
+			       { "ok", WEIR_TYPE_I8 }, { "cut", WEIR_TYPE_TEXT },
 			       { "n", WEIR_TYPE_U8 }));
 	make_class(&f->schemas, "od d\n\"\x1b:\xff", MAKE_NO_FIELDS);
 	make_record(&f->make, 0, 0, 0);
@@ -181,7 +187,9 @@ static void test_line(void **state)
 	make_u8(&f->make, 0xfd);
 	make_counted(&f->make, "a\xc3", 2); /* what follows it must not complete it */
 	make_u8(&f->make, 0xa4);
-	expect_line(f, "http:request_done: id=7 req__path=\"/index.html\" ok=true raw=0x01ff ok_2=-3 cut=\"a\\303\" n=164");
+	expect_line(
+		f,
+		"http:request_done: id=7 req__path=\"/index.html\" ok=true raw=0x01ff ok_2=-3 cut=\"a\\303\" n=164");
 	make_open(&f->make, f->data, sizeof(f->data), 0, 0);
 	make_record(&f->make, 1, 0, 0);
 	expect_line(f, "od d\\n\\\"\\033:\\377:");
@@ -192,10 +200,12 @@ static void test_class(void **state)
 	struct fixture *f = *state;
 	const struct weir_class *class = make_class(
 		&f->schemas, "http:done",
-		MAKE_FIELDS({ "a", WEIR_TYPE_U8 }, { "b", WEIR_TYPE_I64 }, { "c", WEIR_TYPE_F32 }, { "d", WEIR_TYPE_F64 },
-			    { "e", WEIR_TYPE_BOOL }, { "f", WEIR_TYPE_PTR }, { "g", WEIR_TYPE_STR },
-			    { "h", WEIR_TYPE_BYTES }, { "x\n", WEIR_TYPE_TEXT }));
-	static const char expected[] = "http:done { u8 a; i64 b; f32 c; f64 d; bool e; ptr f; str g; bytes h; text x_; }";
+		MAKE_FIELDS({ "a", WEIR_TYPE_U8 }, { "b", WEIR_TYPE_I64 }, { "c", WEIR_TYPE_F32 },
+			    { "d", WEIR_TYPE_F64 }, { "e", WEIR_TYPE_BOOL }, { "f", WEIR_TYPE_PTR },
+			    { "g", WEIR_TYPE_STR }, { "h", WEIR_TYPE_BYTES },
+			    { "x\n", WEIR_TYPE_TEXT }));
+	static const char expected[] =
+		"http:done { u8 a; i64 b; f32 c; f64 d; bool e; ptr f; str g; bytes h; text x_; }";
 
 	assert_int_equal(weir_text_class(f->text, sizeof(f->text), class), strlen(expected));
 	assert_string_equal(f->text, expected);
@@ -212,8 +222,9 @@ static void test_as_snprintf(void **state)
 	char small[512];
 
 	make_class(&f->schemas, "a:b",
-		   MAKE_FIELDS({ "s", WEIR_TYPE_STR }, { "p", WEIR_TYPE_PTR }, { "y", WEIR_TYPE_BYTES },
-			       { "i", WEIR_TYPE_I64 }, { "d", WEIR_TYPE_F64 }));
+		   MAKE_FIELDS({ "s", WEIR_TYPE_STR }, { "p", WEIR_TYPE_PTR },
+			       { "y", WEIR_TYPE_BYTES }, { "i", WEIR_TYPE_I64 },
+			       { "d", WEIR_TYPE_F64 }));
 	make_record(&f->make, 0, 0, 0);
 	make_str(&f->make, "x\n\x01yz");
 	make_u64(&f->make, 0xabcdef);

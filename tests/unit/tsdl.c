@@ -3,8 +3,10 @@
 #include "make.h"
 
 static const struct weir_tsdl example = {
-	.uuid = { 0x2f, 0x4d, 0x1c, 0x1a, 0x7f, 0x0e, 0x4a, 0x53, 0x8f, 0x6b, 0x0d, 0x3c, 0x5d, 0x1f, 0x9a, 0x10 },
-	.clock_uuid = { 0x7b, 0x5c, 0x1c, 0x5e, 0x0a, 0x51, 0x4d, 0x6e, 0x9c, 0x55, 0x3a, 0x2d, 0x0f, 0x0c, 0x9d, 0x11 },
+	.uuid = { 0x2f, 0x4d, 0x1c, 0x1a, 0x7f, 0x0e, 0x4a, 0x53, 0x8f, 0x6b, 0x0d, 0x3c, 0x5d,
+		  0x1f, 0x9a, 0x10 },
+	.clock_uuid = { 0x7b, 0x5c, 0x1c, 0x5e, 0x0a, 0x51, 0x4d, 0x6e, 0x9c, 0x55, 0x3a, 0x2d,
+			0x0f, 0x0c, 0x9d, 0x11 },
 	.clock_description = "TSC scaled to ns since boot",
 	.clock_offset = 1738000000123456789,
 	.hostname = "box",
@@ -185,9 +187,11 @@ static void test_class(void **state)
 {
 	(void)state;
 	expect_class("http:request_done",
-		     MAKE_FIELDS({ "id", WEIR_TYPE_U32 }, { "path", WEIR_TYPE_STR }, { "status", WEIR_TYPE_I32 },
-				 { "keepalive", WEIR_TYPE_BOOL }, { "conn", WEIR_TYPE_PTR }, { "load", WEIR_TYPE_F32 },
-				 { "delta", WEIR_TYPE_F64 }, { "raw", WEIR_TYPE_BYTES }, { "body", WEIR_TYPE_TEXT }),
+		     MAKE_FIELDS({ "id", WEIR_TYPE_U32 }, { "path", WEIR_TYPE_STR },
+				 { "status", WEIR_TYPE_I32 }, { "keepalive", WEIR_TYPE_BOOL },
+				 { "conn", WEIR_TYPE_PTR }, { "load", WEIR_TYPE_F32 },
+				 { "delta", WEIR_TYPE_F64 }, { "raw", WEIR_TYPE_BYTES },
+				 { "body", WEIR_TYPE_TEXT }),
 		     "\n"
 		     "event {\n"
 		     "\tname = \"http:request_done\";\n"
@@ -207,7 +211,8 @@ static void test_class(void **state)
 		     "\t\tutf8 _body[ __body_length ];\n"
 		     "\t};\n"
 		     "};\n");
-	expect_class("\"\\\x01\x7f:\x80", MAKE_FIELDS({ "a\"b", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_BYTES }),
+	expect_class("\"\\\x01\x7f:\x80",
+		     MAKE_FIELDS({ "a\"b", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_BYTES }),
 		     "\n"
 		     "event {\n"
 		     "\tname = \"\\\"\\\\\\001\\177:\xef\xbf\xbd\";\n"
@@ -233,15 +238,19 @@ static void test_largest_class(void **state)
 	name[WEIR_NAME_MAX] = '\0';
 	for (i = 0; i < WEIR_FIELDS_MAX; i++)
 		fields[i] = (struct make_field){ name, WEIR_TYPE_BYTES };
-	assert_true(weir_tsdl_class(NULL, 0, make_class(&schemas, name, fields)) < WEIR_TSDL_CLASS_MAX);
+	assert_true(weir_tsdl_class(NULL, 0, make_class(&schemas, name, fields)) <
+		    WEIR_TSDL_CLASS_MAX);
 	weir_schemas_destroy(&schemas);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),  cmocka_unit_test(test_dates),	    cmocka_unit_test(test_bounds_and_escapes),
-		cmocka_unit_test(test_class), cmocka_unit_test(test_largest_class),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_bounds_and_escapes),
+		cmocka_unit_test(test_class),
+		cmocka_unit_test(test_largest_class),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,10 +17,13 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	make_class(&f->schemas, "t:none", MAKE_NO_FIELDS);
-	make_class(&f->schemas, "t:fixed", MAKE_FIELDS({ "a", WEIR_TYPE_U32 }, { "b", WEIR_TYPE_I64 }));
-	make_class(&f->schemas, "t:str",
-		   MAKE_FIELDS({ "a", WEIR_TYPE_U8 }, { "s", WEIR_TYPE_STR }, { "b", WEIR_TYPE_U16 }));
-	make_class(&f->schemas, "t:bytes", MAKE_FIELDS({ "y", WEIR_TYPE_BYTES }, { "t", WEIR_TYPE_TEXT }));
+	make_class(&f->schemas, "t:fixed",
+		   MAKE_FIELDS({ "a", WEIR_TYPE_U32 }, { "b", WEIR_TYPE_I64 }));
+	make_class(
+		&f->schemas, "t:str",
+		MAKE_FIELDS({ "a", WEIR_TYPE_U8 }, { "s", WEIR_TYPE_STR }, { "b", WEIR_TYPE_U16 }));
+	make_class(&f->schemas, "t:bytes",
+		   MAKE_FIELDS({ "y", WEIR_TYPE_BYTES }, { "t", WEIR_TYPE_TEXT }));
 	f->make.tid = true;
 	make_open(&f->make, f->data, sizeof(f->data), BEGIN, 0);
 	f->walk = (struct weir_walk){ .data = f->data,
@@ -133,7 +136,8 @@ static void test_cut_anywhere(void **state)
 			f->walk.data = copy;
 			f->walk.offset = WEIR_PACKET_HEADER;
 			f->walk.end = cut;
-			assert_int_equal(weir_walk_next(&f->walk, &f->record), cut == whole ? 1 : -EBADMSG);
+			assert_int_equal(weir_walk_next(&f->walk, &f->record),
+					 cut == whole ? 1 : -EBADMSG);
 			assert_int_equal(f->walk.offset, cut == whole ? whole : WEIR_PACKET_HEADER);
 			free(copy);
 		}
@@ -165,14 +169,14 @@ static void test_unknown_id(void **state)
 static const u64 times[][4] = {
 	{ 5, 5, 5, 5 },
 	{ 5, 6, 6, 6 },
-	{ 5, 6, 5, 0 },						/* later than now */
-	{ 5, 4, ~0ull, 0 },					/* back by one */
+	{ 5, 6, 5, 0 },	    /* later than now */
+	{ 5, 4, ~0ull, 0 }, /* back by one */
 	{ 5, 5 + (1ull << 47) - 1, ~0ull, 5 + (1ull << 47) - 1 },
-	{ 5, 5 + (1ull << 47), ~0ull, 0 },			/* half the range: the past */
-	{ 0xffffffffffffull, 0, ~0ull, 1ull << 48 },		/* 48 bits run over */
+	{ 5, 5 + (1ull << 47), ~0ull, 0 },	     /* half the range: the past */
+	{ 0xffffffffffffull, 0, ~0ull, 1ull << 48 }, /* 48 bits run over */
 	{ 0x5ffffffffffffull, 3, 0x6000000000003ull, 0x6000000000003ull },
 	{ 0x5ffffffffffffull, 3, 0x6000000000002ull, 0 },
-	{ ~0ull, 0, ~0ull, 0 },					/* 64 bits run over */
+	{ ~0ull, 0, ~0ull, 0 }, /* 64 bits run over */
 	{ ~0ull - 1, ~0ull, ~0ull, ~0ull },
 };
 
@@ -235,7 +239,8 @@ static void test_fuzz(void **state)
 		f->walk.tid = f->make.tid = make_below(&seed, 2);
 		make_open(&f->make, f->data, 4096, BEGIN, 0);
 		for (j = 0; j < 6; j++)
-			make_random_record(&f->make, &seed, weir_schemas_class(&f->schemas, make_below(&seed, 4)),
+			make_random_record(&f->make, &seed,
+					   weir_schemas_class(&f->schemas, make_below(&seed, 4)),
 					   BEGIN + j);
 		copy = malloc(f->make.len);
 		memcpy(copy, f->data, f->make.len);
