@@ -16,6 +16,7 @@
 #include <linux/memfd.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,26 +285,40 @@ out:
 
 u32 weir_client_alive[1024] = { 0 };
 
+static bool weir_forks_wipe;
+
+/* Nothing is left to do if a signal handler has traced in the child before. */
+static void weir_fork_child(void)
+{
+	if (!weir_forks_wipe || !READ_ONCE(weir_client_alive[0]))
+		weir_client_forked();
+}
+
 static void weir_watch_forks(void)
 {
 	/* Fails where the page is not anonymous memory: then pthread_atfork alone has to do. */
-	madvise(weir_client_alive, sizeof(weir_client_alive), MADV_WIPEONFORK);
+	weir_forks_wipe = !madvise(weir_client_alive, sizeof(weir_client_alive), MADV_WIPEONFORK);
 	weir_client_alive[0] = 1;
-	pthread_atfork(NULL, NULL, weir_client_forked);
+	pthread_atfork(NULL, NULL, weir_fork_child);
 }
 
 /**
  * weir_client_forked() - in a fork child: attach anew
  *
  * The only thread there is. Locks that others held are free; sites and log are whole at any instant (see
- * sites.c); until the new memory is mapped the child shares its parent's rings, which is safe.
+ * sites.c); until the new memory is mapped the child shares its parent's rings, which is safe. While it is
+ * being mapped it is not: a record whose bytes go to the child's buffers, but whose position to its parent's ring,
+ * would tear the parent's stream. So no signal handler runs meanwhile.
  *
  * Context: pthread_atfork, or the first event if the fork went past it.
  */
 void weir_client_forked(void)
 {
+	sigset_t all, before;
 	int saved = errno;
 
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	weir_client_alive[0] = 1;
 	weir_client_thread.word = 0;
 	weir_fallback_forked();
@@ -314,6 +329,7 @@ void weir_client_forked(void)
 		weir_client_reload();
 		weir_client_unlock();
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 }
 
