@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# common.sh: sourced by the tests of this folder that count. Writers, their counts, what ctfread and babeltrace2 say.
+#
+#   new_trace NAME SETTING=VALUE...     # enabled, with room for all that end
+#   write_all OPTION...                 # a writer in $counts; a result if it fails; all of it has reached the daemon
+#   counted NAME MODE [OPTION...]       # a result: ctfread of trace NAME against $counts
+#   decoded NAME                        # a result: babeltrace2 finds as many events
+#   drop NAME                           # a result: rmdir
+
+. "${top_srcdir:-.}/tests/lib/mount.sh"
+need babeltrace2 "${CXX:=c++}"
+
+stress=$top_srcdir/tests/stress
+soak() { if [ -n "$WEIR_SOAK" ]; then echo "$1"; else echo "$2"; fi; }	# LONG SHORT
+
+build() {	# COMMAND...
+	"$@" || { echo "Bail out! $*"; exit 99; }
+}
+for p in writer ctfread; do
+	build $CC -std=gnu11 -D_GNU_SOURCE -O2 -g -I"$top_srcdir/include" -o "$tmp/$p" "$stress/$p.c" -pthread
+done
+plugins() {
+	build $CC -O2 -g -fPIC -shared -I"$top_srcdir/include" -o "$tmp/plugin_c.so" "$stress/plugin.c"
+	build "$CXX" -x c++ -O2 -g -fPIC -shared -I"$top_srcdir/include" -o "$tmp/plugin_cxx.so" "$stress/plugin.c"
+}
+
+counts=$tmp/counts events=0
+
+new_trace() {	# NAME SETTING=VALUE...
+	local name=$1
+	shift
+	rm -f "$counts"
+	weir_trace "$name" max_bytes=16G "$@" || fail "$name: no trace" "$(cat "$mnt/.weir/errors")"
+}
+
+write_all() {	# OPTION...
+	local out
+	out=$(traced timeout -k 5 600 "$tmp/writer" "$@" "$counts" 2>&1) ||
+		fail "the writer ends well" "status $?: writer $*" "$out"
+	settle
+}
+
+# The daemon takes processes in the order in which they come, without anybody waiting for it. So when it shows one
+# that came after the writers, it has seen all of theirs.
+settle() {
+	local pid
+	env LD_PRELOAD="$(weir_preload)" sleep 600 &
+	pid=$!
+	wait_for grep -q "^$pid " "$mnt/.weir/processes" || fail "the daemon takes processes"
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+}
+
+counted() {	# NAME MODE [OPTION...]
+	local name=$1 mode=$2 out
+	shift 2
+	if out=$(timeout 600 "$tmp/ctfread" -m "$mode" -c "$counts" "$@" "$mnt/$name" 2>&1); then
+		events=${out%% events*}
+		pass "$name: $mode: $out"
+	else
+		fail "$name: $mode" "$out" "$(head -20 "$mnt/$name/status")"
+	fi
+}
+
+decoded() {	# NAME
+	is "$1: babeltrace2 decodes as many" "$(bt "$mnt/$1" 2>&1 | grep -c ' writer = ')" "$events"
+}
+
+drop() { ok "$1: rmdir returns" timeout 60 rmdir "$mnt/$1"; }	# NAME
