@@ -117,6 +117,7 @@ void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
 void weir_stage_release(struct weir_cursor *cursor);
 void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len);
 void weir_fallback_forked(void);
+void weir_fallback_vforked(void) WEIR_LOCAL;
 u32 weir_client_tid(void);
 u64 weir_client_clock(void);
 

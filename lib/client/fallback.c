@@ -8,7 +8,7 @@
  * that interrupted the holder is lost at once. The lock is in private memory, so a process that dies takes it
  * along; a fork child starts with it free. A vfork child may die holding it and leave its parent alive: the
  * lock's word names its holder, TLS address and vfork depth, so that the parent, back at a smaller depth on
- * the same TLS, sees that the holder is gone.
+ * the same TLS, sees that the holder is gone and frees it: when vfork returns, or when it wants the lock itself.
  */
 #include <stdint.h>
 #include <string.h>
@@ -55,6 +55,16 @@ static bool weir_fallback_lock(void)
 static void weir_fallback_unlock(void)
 {
 	__atomic_store_n(&weir_fallback_holder, 0, __ATOMIC_RELEASE);
+}
+
+/* The parent after a vfork: its children are gone. */
+void weir_fallback_vforked(void)
+{
+	uintptr_t me = (uintptr_t)&weir_client_thread + (weir_client_thread.vforked & WEIR_DEPTH_MASK);
+	uintptr_t holder = __atomic_load_n(&weir_fallback_holder, __ATOMIC_RELAXED);
+
+	if (weir_fallback_is_mine(holder, me) && holder > me)
+		__atomic_compare_exchange_n(&weir_fallback_holder, &holder, 0, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 /* In a fork child: another holder is not here; this thread may be one, below the handler that forked. */

@@ -5,7 +5,8 @@
  * The child runs on its parent's stack and TLS, unregistered for rseq while the TLS shows the parent's CPU; its
  * parent's thread is suspended until it execs or exits. weir_client_thread.vforked, the second word there,
  * is the depth: raised before the call, lowered again by whoever is the parent on return. While it is not zero
- * events take the locked ring.
+ * events take the locked ring. The parent returns when the child is gone, and frees the lock if the child died
+ * holding it.
  *
  * The return address is kept in a register, for the child overwrites the stack that it was on (as in glibc's
  * sysdeps/unix/sysv/linux/x86_64/vfork.S).
@@ -31,6 +32,11 @@ vfork:
 	testl	%eax, %eax
 	jz	1f
 	subl	$1, %fs:4(%rsi)		/* the parent, or nobody's child */
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	call	weir_fallback_vforked
+	popq	%rax
+	.cfi_adjust_cfa_offset -8
 	cmpq	$-4095, %rax
 	jae	2f
 1:	ret
@@ -49,5 +55,6 @@ vfork:
 	.globl	__vfork
 	.set	__vfork, vfork
 	.hidden	weir_client_thread
+	.hidden	weir_fallback_vforked
 #endif
 	.section .note.GNU-stack, "", @progbits
