@@ -254,7 +254,7 @@ static size_t read_packet(struct stream *s, const char *packet, size_t left)
 	if (first != h.begin || time > h.end)
 		FAIL("%s: packet %" PRIu64 ": its records are not within its times", s->path, h.seq);
 	if (!s->any && h.content > HEADER * 8)
-		total.overwritten += h.seq;
+		total.overwritten += h.seq - 1; /* packets number from 1 */
 	s->any = true;
 	s->end = h.end;
 	s->seq = h.seq;

@@ -9,6 +9,7 @@
  *     -m           threads hop from CPU to CPU
  *     -s           signals of two kinds all the time; their handlers trace
  *     -x           events have a string as well
+ *     -l           every other one has a string that is larger than the smallest sub-buffer
  *     -r           every other thread takes itself off rseq
  *     -y           threads sleep now and then
  *     -F N, -V N, -S N   forks, vforks, posix_spawns N times; children trace
@@ -31,6 +32,7 @@
 #include "counts.h"
 
 #define CHILD_EVENTS 100
+#define PAD 4096
 #define PLUGINS 4
 #define THREADS 64
 
@@ -40,7 +42,7 @@ static struct counts *counts;
 static const char *counts_path, *families = "a", *plugin[PLUGINS];
 static uint64_t limit;
 static long processes = 1, threads = 1, forks, vforks, spawns, plugins;
-static bool hop, storm, strings, no_rseq, wait_for_stdin, kill_children, rest;
+static bool hop, storm, strings, large, no_rseq, wait_for_stdin, kill_children, rest;
 static volatile bool over; /* the threads have ended */
 static long ended;	   /* threads */
 static volatile pid_t victim; /* a vfork child that wants to be killed */
@@ -67,7 +69,7 @@ static void writer_init(struct writer *w, char family)
 
 static void pad_make(char *pad, uint64_t seq)
 {
-	size_t len = seq % 50, i;
+	size_t len = large && seq & 1 ? PAD - 1 : seq % 50, i;
 
 	for (i = 0; i < len; i++)
 		pad[i] = (char)('a' + (seq + i) % 26);
@@ -86,7 +88,7 @@ static void pad_make(char *pad, uint64_t seq)
 static void event(struct writer *w)
 {
 	struct count *count = &counts->writer[w->id];
-	char pad[64];
+	char pad[PAD];
 
 	if (strings)
 		pad_make(pad, w->seq);
@@ -366,7 +368,7 @@ static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "f:n:p:t:msxryF:V:S:KD:w")) > 0) {
+	while ((c = getopt(argc, argv, "f:n:p:t:msxlryF:V:S:KD:w")) > 0) {
 		switch (c) {
 		case 'f': families = optarg; break;
 		case 'n': limit = strtoull(optarg, NULL, 0); break;
@@ -375,6 +377,7 @@ static void options(int argc, char **argv)
 		case 'm': hop = true; break;
 		case 's': storm = true; break;
 		case 'x': strings = true; break;
+		case 'l': strings = large = true; break;
 		case 'r': no_rseq = true; break;
 		case 'y': rest = true; break;
 		case 'F': forks = atol(optarg); break;
