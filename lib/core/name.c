@@ -4,14 +4,15 @@
  *
  * A field may be named by any C expression (`req->id`). CTF knows [A-Za-z0-9_]; readers strip one leading _,
  * so each label gets one, and any keyword can be a name. Bool, Complex and Imaginary alone stay bare: with a _
- * they are keywords. A field of variable length has a second label, of its length. Labels of a class that babeltrace2
- * takes for equal make it give up, hence the suffixes.
+ * they are keywords. A field of variable length has a second label, of its length. Labels of a class that
+ * babeltrace2 takes for equal make it give up, hence the suffixes.
  */
 #include "name_i.h"
 
-static bool weir_name_bare(const char *name)
+static bool weir_name_keyword(const char *label)
 {
-	return !strcmp(name, "Bool") || !strcmp(name, "Complex") || !strcmp(name, "Imaginary");
+	return !strcmp(label, "_Bool") || !strcmp(label, "_Complex") ||
+	       !strcmp(label, "_Imaginary");
 }
 
 /* What is no name becomes one _ between names: req->id is req_id, (x) is x. */
@@ -31,18 +32,24 @@ static void weir_name_words(struct weir_out *out, const char *name)
 		weir_out_byte(out, *name);
 	}
 	if (out->len == start)
-		weir_out_str(out, "field");
+		weir_out_str(out, WEIR_NAME_NONE);
 }
 
-static void weir_name_make(struct weir_out *out, const char *name, unsigned int number)
+static size_t weir_name_make(char label[WEIR_LABEL_MAX], const char *name, unsigned int number)
 {
-	if (number > 1 || !weir_name_bare(name))
-		weir_out_byte(out, '_');
-	weir_name_words(out, name);
+	struct weir_out out = { label, WEIR_LABEL_MAX, 0 };
+
+	weir_out_byte(&out, '_');
+	weir_name_words(&out, name);
 	if (number > 1) {
-		weir_out_byte(out, '_');
-		weir_out_dec(out, number);
+		weir_out_byte(&out, '_');
+		weir_out_dec(&out, number);
 	}
+	weir_out_end(&out);
+	if (!weir_name_keyword(label))
+		return out.len;
+	memmove(label, label + 1, out.len);
+	return out.len - 1;
 }
 
 static const char *weir_name_shown(const char *label)
@@ -90,15 +97,13 @@ size_t weir_name_label(char label[WEIR_LABEL_MAX], const struct weir_field *befo
 		       const char *name, u8 type)
 {
 	char length[WEIR_LENGTH_MAX];
-	struct weir_out out;
 	unsigned int number = 0;
+	size_t len;
 
 	do {
-		out = (struct weir_out){ label, WEIR_LABEL_MAX, 0 };
-		weir_name_make(&out, name, ++number);
-		weir_out_end(&out);
+		len = weir_name_make(label, name, ++number);
 		weir_name_length(length, label);
 	} while (weir_name_taken(before, nr, label) ||
 		 (weir_type_counted(type) && weir_name_taken(before, nr, length)));
-	return out.len;
+	return len;
 }

@@ -280,7 +280,7 @@ static void test_names(void **state)
 		   MAKE_FIELDS({ "int", WEIR_TYPE_U8 }, { "string", WEIR_TYPE_U8 },
 			       { "event", WEIR_TYPE_U8 }, { "struct", WEIR_TYPE_U8 },
 			       { "Bool", WEIR_TYPE_U8 }, { "Complex", WEIR_TYPE_U8 },
-			       { "Imaginary", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_U8 },
+			       { "&Imaginary", WEIR_TYPE_U8 }, { "Bool", WEIR_TYPE_U8 },
 			       { "req->id", WEIR_TYPE_U8 }, { "stream", WEIR_TYPE_U8 },
 			       { "u8", WEIR_TYPE_U8 }, { "1", WEIR_TYPE_U8 },
 			       { "_x", WEIR_TYPE_U8 }, { "x", WEIR_TYPE_U8 },
@@ -313,8 +313,8 @@ static void test_names(void **state)
 		f,
 		"[17:46:40.123456789] my \"box\\:nginx:(812) a \"b\\ \x01:\xc3\xa4\xef\xbf\xbd: { cpu_id = 8 }, "
 		"{ int = 0, string = 1, event = 2, struct = 3, Bool = 4, Complex = 5, Imaginary = 6, "
-		"Bool_2 = 7, req__id = 8, stream = 9, u8 = 10, 1 = 11, _x = 12, x_2 = 13, id = 14, "
-		"_____ = 15 }\n"
+		"Bool_2 = 7, req_id = 8, stream = 9, u8 = 10, 1 = 11, _x = 12, x_2 = 13, id = 14, "
+		"field = 15 }\n"
 		"[17:46:40.123456789] my \"box\\:nginx:(812) x:y: { cpu_id = 8 }, "
 		"{ Bool_length = 1, Bool = [ [0] = 0x1 ], _Bool_2_length = 1, Bool_2 = \"b\", "
 		"_typealias_length = 1, typealias = [ [0] = 0x2 ], _typealias_length_2 = 3, "

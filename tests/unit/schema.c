@@ -253,10 +253,10 @@ static void test_labels(void **state)
 		{ NULL, 0 },
 	};
 	static const char *const labels[] = {
-		"_id",	   "_id_2",	"_req__id", "_req__id_2",     "Bool",
+		"_id",	   "_id_2",	"_req_id", "_req_id_2",     "Bool",
 		"_Bool_2", "_Bool_2_2", "_raw",	    "__raw_length_2", "__x_length",
-		"_x_2",	   "Imaginary", "_1st",	    "_a__",	      "__",
-		"___2",
+		"_x_2",	   "Imaginary", "_1st",	    "_a",	      "__",
+		"_field",
 	};
 	struct weir_schemas schemas = { 0 };
 	const struct weir_class *class = make_class(&schemas, "x:y", fields);
@@ -271,6 +271,32 @@ static void test_labels(void **state)
 	assert_string_equal(class->field[0].shown, "id");
 	assert_string_equal(class->field[4].shown, "Bool");
 	assert_string_equal(class->field[8].shown, "_raw_length_2");
+	weir_schemas_destroy(&schemas);
+}
+
+/* Labels of names that hold none are longer than the names; keywords hide in expressions. */
+static void test_labels_made(void **state)
+{
+	struct weir_schemas schemas = { 0 };
+	struct make_field fields[WEIR_FIELDS_MAX + 1] = { { NULL, 0 } };
+	const struct weir_class *class;
+	int i;
+
+	(void)state;
+	for (i = 0; i < WEIR_FIELDS_MAX; i++)
+		fields[i] = (struct make_field){ "-", WEIR_TYPE_TEXT };
+	class = make_class(&schemas, "x:y", fields);
+	assert_string_equal(class->field[0].label, "_field");
+	assert_string_equal(class->field[15].label, "_field_16");
+	class = make_class(&schemas, "x:y",
+			   MAKE_FIELDS({ "&Bool", WEIR_TYPE_U8 }, { "(Complex)", WEIR_TYPE_U8 },
+				       { "&Bool", WEIR_TYPE_U8 }, { "_Imaginary", WEIR_TYPE_U8 }));
+	assert_string_equal(class->field[0].label, "Bool");
+	assert_string_equal(class->field[0].shown, "Bool");
+	assert_int_equal(class->field[0].shown_len, 4);
+	assert_string_equal(class->field[1].label, "Complex");
+	assert_string_equal(class->field[2].label, "_Bool_2");
+	assert_string_equal(class->field[3].label, "__Imaginary");
 	weir_schemas_destroy(&schemas);
 }
 
@@ -338,7 +364,7 @@ static size_t random_log(u64 *seed, u8 *log, size_t size)
 	static const char *const names[] = {
 		"x",	       "_x",   "_x_length", "x_2",	    "_x_2_length",
 		"_x_length_2", "Bool", "Bool_2",    "_Bool_length", "__Bool_2_length",
-		"x-2",	       "a b",  "\x80"
+		"x-2",	       "-",    "&Bool",	    "a b",	    "\x80"
 	};
 	size_t len = 0;
 
@@ -413,7 +439,8 @@ int main(void)
 		cmocka_unit_test(test_parse_refuses),  cmocka_unit_test(test_long_name_refused),
 		cmocka_unit_test(test_field_too_many), cmocka_unit_test(test_cut_log),
 		cmocka_unit_test(test_as_many_as_ids), cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_fuzz),	       cmocka_unit_test(test_fuzz_noise),
+		cmocka_unit_test(test_labels_made),    cmocka_unit_test(test_fuzz),
+		cmocka_unit_test(test_fuzz_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

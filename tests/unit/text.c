@@ -189,7 +189,7 @@ static void test_line(void **state)
 	make_u8(&f->make, 0xa4);
 	expect_line(
 		f,
-		"http:request_done: id=7 req__path=\"/index.html\" ok=true raw=0x01ff ok_2=-3 cut=\"a\\303\" n=164");
+		"http:request_done: id=7 req_path=\"/index.html\" ok=true raw=0x01ff ok_2=-3 cut=\"a\\303\" n=164");
 	make_open(&f->make, f->data, sizeof(f->data), 0, 0);
 	make_record(&f->make, 1, 0, 0);
 	expect_line(f, "od d\\n\\\"\\033:\\377:");
@@ -205,7 +205,7 @@ static void test_class(void **state)
 			    { "g", WEIR_TYPE_STR }, { "h", WEIR_TYPE_BYTES },
 			    { "x\n", WEIR_TYPE_TEXT }));
 	static const char expected[] =
-		"http:done { u8 a; i64 b; f32 c; f64 d; bool e; ptr f; str g; bytes h; text x_; }";
+		"http:done { u8 a; i64 b; f32 c; f64 d; bool e; ptr f; str g; bytes h; text x; }";
 
 	assert_int_equal(weir_text_class(f->text, sizeof(f->text), class), strlen(expected));
 	assert_string_equal(f->text, expected);
