@@ -255,6 +255,7 @@ static void weir_shm_reclaim(struct rcu_head *head)
 {
 	weir_rcu_reclaim();
 	weir_shm_release(container_of(head, struct weir_shm_memory, rcu));
+	weir_rcu_reclaimed();
 }
 
 /**

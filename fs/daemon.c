@@ -175,7 +175,7 @@ void weir_registry_stop(void)
 	weir_attach_close();
 	weir_registry_drop_traces();
 	weir_control_close();
-	urcu_memb_barrier();
+	weir_rcu_barrier();
 	if (weir_registry.by_name)
 		cds_lfht_destroy(weir_registry.by_name, NULL);
 	weir_registry.by_name = NULL;

@@ -140,6 +140,7 @@ static void weir_image_reclaim(struct rcu_head *head)
 {
 	weir_rcu_reclaim();
 	weir_image_free(container_of(head, struct weir_image, rcu));
+	weir_rcu_reclaimed();
 }
 
 static void weir_image_remove(struct weir_image *image, struct weir_trace *trace)

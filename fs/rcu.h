@@ -40,10 +40,22 @@ static inline void weir_rcu_unlock(void)
 	urcu_memb_read_unlock();
 }
 
-/* First thing in every call_rcu callback. */
+/* First and last thing in every call_rcu callback. */
 static inline void weir_rcu_reclaim(void)
 {
 	weir_tsan_acquire(&weir_rcu_period); /* reclaim:B */
+}
+
+static inline void weir_rcu_reclaimed(void)
+{
+	weir_tsan_release(&weir_rcu_period);
+}
+
+/* Until all callbacks so far have run. */
+static inline void weir_rcu_barrier(void)
+{
+	urcu_memb_barrier();
+	weir_tsan_acquire(&weir_rcu_period);
 }
 
 static inline void weir_rcu_call(struct rcu_head *head, void (*fn)(struct rcu_head *head))

@@ -9,6 +9,16 @@
 #include "registry_i.h"
 
 char weir_rcu_period;
+
+#ifdef __SANITIZE_THREAD__
+/* What liburcu does inside is ordered in ways that the sanitizer cannot see. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:liburcu-memb.so\ncalled_from_lib:liburcu-cds.so\n";
+}
+#endif
+
 struct weir_registry weir_registry = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.sources = CDS_LIST_HEAD_INIT(weir_registry.sources),
@@ -20,6 +30,7 @@ static void weir_trace_reclaim(struct rcu_head *head)
 {
 	weir_rcu_reclaim();
 	weir_free(container_of(head, struct weir_trace, rcu));
+	weir_rcu_reclaimed();
 }
 
 /**
@@ -93,6 +104,7 @@ static void weir_source_reclaim(struct rcu_head *head)
 	source->backend->destroy(source);
 	weir_schemas_destroy(&source->schemas);
 	weir_free(source);
+	weir_rcu_reclaimed();
 }
 
 /**
@@ -251,16 +263,17 @@ static bool weir_name_byte(char c)
 	       c == '_' || c == '-';
 }
 
-/* A name never starts with a dot: ls would hide it. The marker's is taken in every trace. */
+/* A name never starts with a dot, which hides it, nor with a minus, which makes an option of it. The marker's is
+ * taken in every trace. */
 static void weir_source_name(struct weir_source *source)
 {
 	size_t room = sizeof(source->name), len;
 	unsigned int n = 0;
 	char *p;
 
-	snprintf(source->name, room, "%s-%d", source->comm, (int)source->pid);
+	snprintf(source->name, room, "%s-%d", source->comm[0] ? source->comm : "_", (int)source->pid);
 	for (p = source->name; *p; p++)
-		if (!weir_name_byte(*p) || (p == source->name && *p == '.'))
+		if (!weir_name_byte(*p) || (p == source->name && (*p == '.' || *p == '-')))
 			*p = '_';
 	len = (size_t)(p - source->name);
 	while (weir_source_lookup(source->name) || !strcmp(source->name, WEIR_MARKER_NAME))
