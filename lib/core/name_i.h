@@ -8,6 +8,7 @@
 #include "out_i.h"
 #include "weir_schema.h"
 
+#define WEIR_NAME_NONE "field"		     /* of a name without a letter */
 #define WEIR_LABEL_MAX (WEIR_NAME_MAX + 8)   /* _NAME_99 and the NUL */
 #define WEIR_LENGTH_MAX (WEIR_LABEL_MAX + 8) /* _LABEL_length */
 
@@ -22,6 +23,14 @@ static inline bool weir_name_byte(char c)
 static inline bool weir_type_counted(u8 type)
 {
 	return type == WEIR_TYPE_BYTES || type == WEIR_TYPE_TEXT;
+}
+
+/* Bytes that a label of the name needs at most, with the NUL. */
+static inline size_t weir_name_label_size(const char *name)
+{
+	size_t len = strlen(name);
+
+	return max(len, sizeof(WEIR_NAME_NONE)) + WEIR_LABEL_MAX - WEIR_NAME_MAX;
 }
 
 /* The label of a field that follows the `nr` fields at `before`; returns its length. */

@@ -145,7 +145,7 @@ static size_t weir_class_strings(const struct weir_entry *entry)
 	unsigned int i;
 
 	for (i = 0; i < entry->nr_fields; i++)
-		size += 2 * strlen(entry->names[i]) + 1 + WEIR_LABEL_MAX - WEIR_NAME_MAX;
+		size += strlen(entry->names[i]) + 1 + weir_name_label_size(entry->names[i]);
 	return size;
 }
 

@@ -473,10 +473,11 @@ static void test_damaged(void **state)
 /* A log of names that look for trouble, damaged or not; what of it is taken becomes the trace's classes. */
 static void fuzz_classes(struct fixture *f, u64 *seed)
 {
-	static const char *const names[] = { "x",     "_x_length",    "x_2",
-					     "Bool",  "Imaginary",    "_Bool_2_length",
-					     "a->b",  "event",	      "stream.event.context",
-					     "trace", "\x01\x9b\"\\", "integer { }" };
+	static const char *const names[] = {
+		"x",	 "_x_length",	   "x_2",	 "Bool",  "(Imaginary)",
+		"-",	 "_Bool_2_length", "a->b",	 "event", "stream.event.context",
+		"trace", "\x01\x9b\"\\",   "integer { }"
+	};
 	u8 log[8192];
 	size_t len = 0;
 
