@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The daemon's life: becoming one, what goes wrong before, stale mounts, ends, users' own mounts.
+. "${top_srcdir:-.}/tests/lib/mount.sh"
+tick=$top_builddir/tests/mount/tick
+need setpriv unshare
+[ "$(id -u)" = 0 ] || skip_all "needs root"
+mkdir -p "$mnt" "$WEIR_RUNDIR"
+run() { out=$("$WEIR" mount "$@" 2>&1); status=$?; }
+daemon() { cat "$tmp"/pid; }	# of a daemonised mount: who has the control file open
+find_daemon() { fuser "$WEIR_RUNDIR/control" 2>/dev/null || for p in /proc/[0-9]*; do
+	[ "$p/exe" -ef "$WEIR" ] && ls -l "$p/fd" 2>/dev/null | grep -q "$WEIR_RUNDIR/control" && echo "${p#/proc/}"; done; }
+gone() { [ -z "$(find_daemon)" ]; }
+
+run --backend=kmod "$mnt"
+is "no kernel module" "$status $out" "1 weir: /dev/weir: No such file or directory"
+for bad in '--backend=x' '--clock=x' '--nonsense' '-x' 'a b c'; do
+	run $bad "$mnt"
+	is "usage: $bad" "$status" 2
+	like "says how: $bad" "$out" 'usage: weir mount'
+done
+run "$mnt/nothing/here"
+is "no such directory" "$status $out" "1 weir: $mnt/nothing/here: No such file or directory"
+touch "$tmp/file"
+run "$tmp/file"
+is "not a directory" "$status $out" "1 weir: $tmp/file: Not a directory"
+run -o nonsense "$mnt"
+is "a bad option" "$status $(echo "$out" | wc -l)" "1 1"
+like "says which" "$out" '^weir: .*nonsense'
+not_ok "nothing is mounted" mountpoint -q "$mnt"
+
+run "$mnt"
+is "mount comes back when it is there" "$status $out" "0 "
+ok "at once" grep -q . "$mnt/.weir/version"
+run "$mnt"
+is "a second daemon" "$status" 1
+like "is told" "$out" '^weir: .+: .+'
+out=$(WEIR_RUNDIR=$tmp/run2 "$WEIR" mount "$mnt" 2>&1); status=$?
+is "a second mount here" "$status $out" "1 weir: $mnt: weir is mounted there already"
+pid=$(find_daemon | tr -d ' ')
+is "the daemon holds no terminal, and nothing of ours" \
+	"$(readlink /proc/$pid/fd/0 /proc/$pid/fd/1 /proc/$pid/fd/2 | sort -u; readlink /proc/$pid/cwd)" "/dev/null
+/"
+mkdir "$mnt/t"
+kill -KILL "$pid"
+wait_for gone
+not_ok "a daemon died" ls "$mnt"
+run "$mnt"
+is "mounting again clears what it left" "$status $out" "0 "
+is "and is empty" "$(ls "$mnt")" ""
+exec 9<"$mnt/.weir/version"
+kill -TERM "$(find_daemon | tr -d ' ')"
+ok "a signal ends it" wait_for gone
+exec 9<&-
+not_ok "the mount is gone" mountpoint -q "$mnt"
+not_ok "the socket too" test -e "$WEIR_RUNDIR/socket"
+run --clock=monotonic "$mnt"
+is "--clock" "$(cat "$mnt/.weir/clock")" monotonic
+ok "umount" "$WEIR" umount "$mnt"
+ok "ends it" wait_for gone
+rmdir "$mnt"
+run -o noatime "$mnt"
+is "root's mount point is made" "$status $out" "0 "
+umount "$mnt"
+ok "umount(8) ends it" wait_for gone
+out=$(WEIR_MOUNT=$mnt "$WEIR" mount 2>&1)
+ok "\$WEIR_MOUNT" mountpoint -q "$mnt"
+umount "$mnt"
+wait_for gone
+"$WEIR" mount none "$mnt" -o rw,dev,suid
+ok "as mount(8) says it" mountpoint -q "$mnt"
+umount "$mnt"
+wait_for gone
+
+# ---- a user's own mount. In a mount namespace whose /dev/fuse is as udev makes it.
+mkdir -m 755 "$tmp/user" "$tmp/user/mnt" "$tmp/user/run"
+mknod -m 666 "$tmp/fuse" c 10 229
+chown -R 65534:65534 "$tmp/user"
+cat >"$tmp/user.sh" <<'USER'
+unset WEIR_RUNDIR
+export XDG_RUNTIME_DIR=$tmp/user/run
+m=$tmp/user/mnt
+"$WEIR" mount $m || exit 1
+mkdir $m/mine && echo 1 >$m/mine/control/enabled || exit 2
+LD_PRELOAD=$preload "$tick" 10
+echo "own process: $(cat $m/mine/text | wc -l)"
+echo "decodes: $(babeltrace2 $m/mine 2>&1 | wc -l)"
+ls -ld $m/mine | cut -d' ' -f3
+"$WEIR" umount $m || exit 3
+i=0
+while [ -e $XDG_RUNTIME_DIR/weir/socket ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done
+mountpoint -q $m || echo unmounted
+USER
+export WEIR tick tmp preload="$(weir_preload)"
+out=$(unshare -m sh -c "mount --bind $tmp/fuse /dev/fuse && exec setpriv --reuid=65534 --regid=65534 --clear-groups sh $tmp/user.sh" 2>&1)
+is "a user's own mount" "$out" "own process: 10
+decodes: 10
+nobody
+unmounted"

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The tree: real mounts.
+MOUNT_TESTS = \
+	tests/mount/control.sh \
+	tests/mount/life.sh \
+	tests/mount/tools.sh \
+	tests/mount/tree.sh \
+	tests/mount/users.sh \
+	tests/mount/view.sh
+TESTS += $(MOUNT_TESTS)
+SOAK_TESTS += tests/mount/view.sh
+
+check_PROGRAMS += tests/mount/tick
+tests_mount_tick_SOURCES = tests/mount/tick.c
+tests_mount_tick_LDFLAGS = -Wl,--no-as-needed -no-install
+tests_mount_tick_LDADD = lib/client/libweir.la
+
+EXTRA_DIST += \
+	$(MOUNT_TESTS)
