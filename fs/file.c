@@ -197,18 +197,19 @@ int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi,
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
 	const struct weir_place *place = file->place;
+	size_t longest = place->row->write_max ? place->row->write_max : WEIR_WRITE_MAX;
 	const char *why = NULL;
 	char *text;
 	int err;
 
 	if (READ_ONCE(place->trace->gone))
 		return -ENODEV;
-	text = len <= WEIR_WRITE_MAX ? strndup(data, len) : NULL;
 	if (len && data[len - 1] == '\n')
 		len--;
+	text = len <= longest ? strndup(data, len) : NULL;
 	if (!text) {
-		err = len < WEIR_WRITE_MAX ? -ENOMEM : -EINVAL;
-		why = "the write is too long";
+		err = len > longest ? -EINVAL : -ENOMEM;
+		why = len > longest ? "the write is too long" : NULL;
 	} else if (memchr(data, 0, len)) {
 		err = -EINVAL;
 		why = "a zero byte";

@@ -138,6 +138,7 @@ const struct weir_row weir_row_marker = {
 	.ino = 14,
 	.show = weir_marker_show,
 	.store = weir_marker_store,
+	.write_max = 1 << 20,
 	.accepts = "lines of text, while control/enabled is 1",
 };
 

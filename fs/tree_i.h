@@ -107,6 +107,7 @@ struct weir_row {
 	int (*show)(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out);
 	int (*store)(const struct weir_caller *caller, const struct weir_place *place, char *text, size_t len,
 		     bool append, const char **why);
+	size_t write_max;    /* bytes of a write; 0: enough for every setting */
 	const char *accepts; /* what store() would take: for .weir/errors */
 
 	/* data: the bytes of a state, exactly state.size of them */
