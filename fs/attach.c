@@ -7,16 +7,26 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "registry_i.h"
 
 static struct {
 	int epoll;
-	struct weir_watch stop; /* an eventfd */
+	struct weir_watch stop, sync; /* eventfds */
 	pthread_t thread;
 	bool running, stopping;
-} weir_attaching = { .epoll = -1, .stop.fd = -1 };
+	pthread_mutex_t lock;
+	pthread_cond_t synced;
+	u64 asked, served; /* syncs, under the lock */
+} weir_attaching = {
+	.epoll = -1,
+	.stop.fd = -1,
+	.sync.fd = -1,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.synced = PTHREAD_COND_INITIALIZER,
+};
 
 static int weir_watch_control(struct weir_watch *watch, int op, u32 events)
 {
@@ -51,6 +61,48 @@ static void weir_attach_stop(struct weir_watch *watch)
 	weir_attaching.stopping = true;
 }
 
+static void weir_attach_sync(struct weir_watch *watch)
+{
+	eventfd_t count;
+	u64 asked;
+
+	pthread_mutex_lock(&weir_attaching.lock);
+	asked = weir_attaching.asked;
+	eventfd_read(watch->fd, &count);
+	pthread_mutex_unlock(&weir_attaching.lock);
+	weir_connections_drain();
+	pthread_mutex_lock(&weir_attaching.lock);
+	weir_attaching.served = asked;
+	pthread_cond_broadcast(&weir_attaching.synced);
+	pthread_mutex_unlock(&weir_attaching.lock);
+}
+
+/**
+ * weir_registry_sync() - make known who has attached so far
+ *
+ * A program may end, and somebody may look for it, before its message was taken from the socket. When nobody
+ * waits there, which is nearly always, this is one system call.
+ *
+ * Context: any thread but the attach thread. Two seconds are a guard.
+ */
+void weir_registry_sync(void)
+{
+	struct timespec guard;
+	u64 ticket;
+
+	if (!weir_attaching.running || !weir_connections_waiting())
+		return;
+	clock_gettime(CLOCK_REALTIME, &guard);
+	guard.tv_sec += 2;
+	pthread_mutex_lock(&weir_attaching.lock);
+	ticket = ++weir_attaching.asked;
+	eventfd_write(weir_attaching.sync.fd, 1);
+	while (weir_attaching.served < ticket &&
+	       !pthread_cond_timedwait(&weir_attaching.synced, &weir_attaching.lock, &guard))
+		;
+	pthread_mutex_unlock(&weir_attaching.lock);
+}
+
 static void *weir_attach_run(void *arg)
 {
 	struct epoll_event event;
@@ -72,15 +124,20 @@ static void *weir_attach_run(void *arg)
 
 int weir_attach_open(void)
 {
+	int err;
+
 	weir_attaching.stopping = false;
 	weir_attaching.stop.ready = weir_attach_stop;
 	weir_attaching.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (weir_attaching.epoll < 0)
 		return -errno;
+	weir_attaching.sync.ready = weir_attach_sync;
 	weir_attaching.stop.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (weir_attaching.stop.fd < 0)
+	weir_attaching.sync.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (weir_attaching.stop.fd < 0 || weir_attaching.sync.fd < 0)
 		return -errno;
-	return weir_watch_add(&weir_attaching.stop);
+	err = weir_watch_add(&weir_attaching.stop);
+	return err ? err : weir_watch_add(&weir_attaching.sync);
 }
 
 /* Signals are for the daemon's other threads. */
@@ -107,6 +164,7 @@ void weir_attach_close(void)
 	weir_connections_close();
 	weir_processes_close();
 	weir_watch_remove(&weir_attaching.stop);
+	weir_watch_remove(&weir_attaching.sync);
 	if (weir_attaching.epoll >= 0)
 		close(weir_attaching.epoll);
 	weir_attaching.epoll = -1;

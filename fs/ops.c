@@ -50,8 +50,10 @@ static void weir_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct weir_caller caller = weir_begin(req);
 	struct fuse_entry_param entry;
-	int err = weir_node_find(&caller, parent, name, &entry);
+	int err;
 
+	weir_registry_sync();
+	err = weir_node_find(&caller, parent, name, &entry);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (fuse_reply_entry(req, &entry) == -ENOENT) /* interrupted: the kernel did not take it */
@@ -202,8 +204,10 @@ static void weir_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, 
 static void weir_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct weir_caller caller = weir_begin(req);
-	int err = weir_file_open(&caller, weir_node_place(ino), fi);
+	int err;
 
+	weir_registry_sync();
+	err = weir_file_open(&caller, weir_node_place(ino), fi);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
@@ -243,8 +247,10 @@ static void weir_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_inf
 static void weir_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct weir_caller caller = weir_begin(req);
-	int err = weir_dir_open(&caller, weir_node_place(ino), fi);
+	int err;
 
+	weir_registry_sync();
+	err = weir_dir_open(&caller, weir_node_place(ino), fi);
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (fuse_reply_open(req, fi) == -ENOENT)

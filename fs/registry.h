@@ -154,6 +154,9 @@ void weir_quota_give(uid_t uid, enum weir_quota what, u64 amount);
  * attach thread, stop ends it, marks all slots free and removes the socket. */
 int weir_registry_init(const char *rundir, const char *clock);
 int weir_registry_start(void);
+/* Who has attached before this call is known after it, even if it has ended by now. Waits for the attach thread,
+ * which waits for nobody. */
+void weir_registry_sync(void);
 void weir_registry_stop(void);
 
 #endif /* WEIR_REGISTRY_H */

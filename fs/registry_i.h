@@ -74,6 +74,8 @@ void weir_watch_pause(struct weir_watch *watch, bool pause);
 int weir_connections_open(const char *path);
 int weir_connections_expire(void);   /* drops the silent; ms until it has to be called again, -1: never */
 void weir_connections_close(void);
+bool weir_connections_waiting(void); /* any thread */
+void weir_connections_drain(void);
 
 /* ---- process.c: attached processes; only the attach thread ---------------------------------------------------*/
 
