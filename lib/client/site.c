@@ -39,8 +39,13 @@ static inline u64 weir_clock(void)
 	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
 
+/* Under the extra ring's lock, whose holders are on different CPUs: the TSC must not be read before the lock is
+ * held, which its acquisition alone does not prevent (Intel SDM, RDTSC). */
 u64 weir_client_clock(void)
 {
+#ifdef __x86_64__
+	__builtin_ia32_lfence();
+#endif
 	return weir_clock();
 }
 
