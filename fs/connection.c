@@ -44,8 +44,9 @@ static struct {
 	struct weir_watch listener;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct cds_list_head pending;
-	unsigned int count;
-	u64 resume; /* when to accept again; 0: now */
+	unsigned int count; /* of them; any thread reads it */
+	bool busy;	    /* one may have been accepted that is not in the list; any thread reads it */
+	u64 resume;	    /* when to accept again; 0: now */
 } weir_listening = {
 	.listener = { weir_connection_accept, -1 },
 	.pending = CDS_LIST_HEAD_INIT(weir_listening.pending),
@@ -160,10 +161,15 @@ static int weir_message_receive(struct weir_connection *connection, struct weir_
 	return -EPROTO;
 }
 
+static void weir_connections_count(int change)
+{
+	__atomic_fetch_add(&weir_listening.count, change, __ATOMIC_SEQ_CST);
+}
+
 static void weir_connection_free(struct weir_connection *connection)
 {
 	cds_list_del(&connection->list);
-	weir_listening.count--;
+	weir_connections_count(-1);
 	weir_watch_remove(&connection->watch);
 	if (connection->pidfd >= 0)
 		close(connection->pidfd);
@@ -272,23 +278,72 @@ static void weir_connection_add(int fd)
 	if (weir_listening.count == WEIR_PENDING_MAX)
 		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
 	cds_list_add_tail(&connection->list, &weir_listening.pending);
-	weir_listening.count++;
+	weir_connections_count(1);
 	if (weir_watch_add(&connection->watch))
 		weir_connection_free(connection);
 	else
 		weir_connection_ready(&connection->watch);
 }
 
-static void weir_connection_accept(struct weir_watch *watch)
+/* False: there is none, or there can be none now. */
+static bool weir_connection_accept_one(void)
 {
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct weir_watch *listener = &weir_listening.listener;
+	int fd, err;
 
+	__atomic_store_n(&weir_listening.busy, true, __ATOMIC_SEQ_CST);
+	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	err = errno;
 	if (fd >= 0) {
 		weir_connection_add(fd);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+	} else if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM) {
 		weir_listening.resume = weir_now_ms() + WEIR_PAUSE_MS;
-		weir_watch_pause(watch, true);
+		weir_watch_pause(listener, true);
 	}
+	__atomic_store_n(&weir_listening.busy, false, __ATOMIC_SEQ_CST);
+	return fd >= 0 || err == ECONNABORTED || err == EINTR;
+}
+
+static void weir_connection_accept(struct weir_watch *watch)
+{
+	(void)watch;
+	weir_connection_accept_one();
+}
+
+/**
+ * weir_connections_waiting() - may there be a message that was sent and not dealt with?
+ *
+ * A client is in the socket's queue, then `busy` says that it is in between, then `count` has it: looked at in
+ * this order, none slips through.
+ *
+ * Context: any thread.
+ */
+bool weir_connections_waiting(void)
+{
+	struct pollfd queue = { .fd = weir_listening.listener.fd, .events = POLLIN };
+
+	return poll(&queue, 1, 0) > 0 || __atomic_load_n(&weir_listening.busy, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&weir_listening.count, __ATOMIC_SEQ_CST);
+}
+
+/**
+ * weir_connections_drain() - deal with everything that was sent so far
+ *
+ * As many are accepted as the queue holds: who connects all the time does not keep us here.
+ *
+ * Context: the attach thread.
+ */
+void weir_connections_drain(void)
+{
+	struct cds_list_head *pos, *next;
+	int left = WEIR_BACKLOG;
+
+	for (pos = weir_listening.pending.next; pos != &weir_listening.pending; pos = next) {
+		next = pos->next;
+		weir_connection_ready(&container_of(pos, struct weir_connection, list)->watch);
+	}
+	while (left-- && weir_connection_accept_one())
+		;
 }
 
 /**
