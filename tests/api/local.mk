@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Event sites as programs write them.
+API_TESTS = tests/api/flags.sh tests/api/behave.sh tests/api/clock.sh
+TESTS += $(API_TESTS)
+
+check_PROGRAMS += tests/api/behave
+tests_api_behave_SOURCES = tests/api/behave.c
+tests_api_behave_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
+tests_api_behave_LDFLAGS = -Wl,--no-as-needed -no-install
+tests_api_behave_LDADD = lib/client/libweir.la
+
+EXTRA_DIST += \
+	$(API_TESTS) \
+	tests/api/inline.h \
+	tests/api/other.cc \
+	tests/api/types.h \
+	tests/api/types_c.c \
+	tests/api/types_cxx.cc
