@@ -17,8 +17,9 @@ SUBBUF=512K counted children $all "$tmp/children" 10
 # Killed: the code comes through, what was recorded is there. A thread dies at most between its event and its count.
 # (7 threads, and the shell that kills.)
 cat >"$work/kill.sh" <<'END'
-"$0" forever >go & # the first round's sums end the wait
-read -r line <go
+exec 3<>go
+"$0" forever >&3 & # the first round's sums end the wait
+read -r line <&3
 sleep 0.0$((RANDOM % 10))
 kill -KILL $!
 wait $!
@@ -26,7 +27,8 @@ END
 mkfifo "$work/go"
 for i in 1 2 3; do
 	SUBBUF=16M new_trace killed
-	is "killed $i: the exit code" "$(run_counted killed $all bash -c "$(cat "$work/kill.sh")" "$tmp/threads" 2>/dev/null; echo $?)" 137
+	is "killed $i: the exit code" "$(
+		(run_counted killed $all bash -c "$(cat "$work/kill.sh")" "$tmp/threads") 2>/dev/null; echo $?)" 137
 	ok "killed $i: babeltrace2 reads the trace" bt_to "$tmp/killed.txt" "$mnt/killed"
 	counter_says "$tmp/killed.counts" | sort >"$tmp/killed.counted"
 	trace_says "$tmp/killed.txt" | sort >"$tmp/killed.traced"

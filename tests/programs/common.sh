@@ -56,13 +56,13 @@ new_trace() {	# NAME
 }
 
 # COMMAND under `weir run`, with the counter in front of weir's libraries.
-run_counted() (	# NAME LIST COMMAND...: a subshell
-	name=$1 list=$2 san=$(sanitizer_libs)
-	shift 2
-	truncate -s 0 "$tmp/$name.counts" && truncate -s 4096 "$tmp/$name.counts" && cd "$work" || exit 99
-	export COUNT_FILE=$tmp/$name.counts COUNT_NOT=weir LD_PRELOAD=${san:+$san:}$tmp/count.so
-	exec "$WEIR" run -q -t "$name" -p "$list" -- "$@"
-)
+run_counted() {	# NAME LIST COMMAND...: in a subshell, which becomes COMMAND
+	local san
+	san=$(sanitizer_libs)
+	cd "$work" && truncate -s 0 "$tmp/$1.counts" && truncate -s 4096 "$tmp/$1.counts" || exit 99
+	export COUNT_FILE=$tmp/$1.counts COUNT_NOT=weir LD_PRELOAD=${san:+$san:}$tmp/count.so
+	exec "$WEIR" run -q -t "$1" -p "$2" -- "${@:3}"
+}
 
 # What `counted` keeps of the counter: the events of LIST's libraries.
 of_list() {	# LIST
@@ -99,7 +99,7 @@ counted() {	# NAME LIST COMMAND...
 	wait $! 2>/dev/null
 	plain=$?
 	new_trace "$name" || fail "$name: no trace"
-	run_counted "$name" "$list" "$@" >"$tmp/$name.out2" 2>"$tmp/$name.err2" </dev/null &
+	(run_counted "$name" "$list" "$@") >"$tmp/$name.out2" 2>"$tmp/$name.err2" </dev/null &
 	wait $! 2>/dev/null
 	traced=$?
 	is "$name: the same exit code" "$traced" "$plain"

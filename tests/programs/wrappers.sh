@@ -49,7 +49,7 @@ fi
 # A handler that leaves by siglongjmp may do so between a library's event and the counter's.
 "$tmp/signals" jump >"$tmp/jump.out"
 new_trace jump
-is "siglongjmp: the same exit code" "$(run_counted jump $all "$tmp/signals" jump >"$tmp/jump.out2"; echo $?)" 0
+is "siglongjmp: the same exit code" "$( (run_counted jump $all "$tmp/signals" jump) >"$tmp/jump.out2"; echo $?)" 0
 ok "siglongjmp: the same output" cmp "$tmp/jump.out" "$tmp/jump.out2"
 ok "siglongjmp: babeltrace2 reads the trace" bt_to "$tmp/jump.txt" "$mnt/jump"
 is "siglongjmp: all events but those cut off" "$(
