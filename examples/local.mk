@@ -2,4 +2,5 @@
 # Examples are built by `make check`, so that they stay right.
 check_PROGRAMS += examples/hello
 examples_hello_SOURCES = examples/hello.c
+examples_hello_LDFLAGS = -no-install
 examples_hello_LDADD = lib/client/libweir.la

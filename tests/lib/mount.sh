@@ -8,19 +8,16 @@
 #   is "its version" "$(cat "$mnt/.weir/version")" "0.1.0"
 #
 # The plan is printed at the end, so that nobody counts; `plan N` in front makes a lost test a failure.
-# On exit, whatever the reason: unmount, stop the daemon, fail if it said anything, remove $tmp. A script is
-# killed after $WEIR_GUARD seconds (a hang guard; nothing is timed). Scripts may run side by side.
+# On exit, whatever the reason: end what was started, unmount, fail if the daemon said anything, remove $tmp. See
+# `guard` for scripts that hang. Scripts may run side by side.
 
 set -u
 : "${top_srcdir:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
 : "${top_builddir:=$top_srcdir}"
 : "${WEIR_SANITIZE:=none}" "${WEIR_SOAK:=}" "${CC:=cc}"
 
-# The hang guard. Soak runs get longer.
-if [ -z "${WEIR_GUARDED:-}" ]; then
-	: "${WEIR_GUARD:=$([ -n "$WEIR_SOAK" ] && echo 14400 || echo 900)}"
-	WEIR_GUARDED=1 exec timeout -k 30 "$WEIR_GUARD" bash "$0" "$@"
-fi
+# The hang guard, also for a script that is run by hand.
+[ -n "${WEIR_GUARDED:-}" ] || exec bash "$top_srcdir/tests/lib/guard" bash "$0" "$@"
 unset WEIR_GUARDED
 
 WEIR=$top_builddir/cmd/weir
@@ -190,8 +187,9 @@ weir_finish() {
 	local status=$? said job
 	trap - EXIT
 	trap '' TERM INT HUP
-	for job in $(jobs -pr); do
-		[ "$job" = "$daemon_pid" ] || [ "$job" = "$guard_pid" ] || kill "$job" 2>/dev/null
+	# what this script has started, by its process group; $PPID is the guard
+	for job in $(pgrep -g 0); do
+		case $job in "$$" | "$PPID" | "$daemon_pid") ;; *) kill "$job" 2>/dev/null ;; esac
 	done
 	[ "${tap_plan:-skipped}" = skipped ] || [ "$tap_nr" = "$tap_plan" ] ||
 		fail "all planned tests ran" "planned $tap_plan, ran $tap_nr"
