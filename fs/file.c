@@ -8,6 +8,8 @@
 
 struct weir_file {
 	struct list_head list; /* of all that are open */
+	/* Being open, and requests: a reply may be read and the file released before sending it returns. */
+	unsigned int refs;
 	const struct weir_place *place; /* of the node, which stays while it is open */
 	pthread_mutex_t lock;
 	bool append; /* opened so, or written before: shells write several lines one by one */
@@ -114,8 +116,10 @@ static const struct weir_file_kind weir_file_kinds[] = {
 
 /* ---- the file -------------------------------------------------------------------------------------------------*/
 
-static void weir_file_free(struct weir_file *file)
+static void weir_file_put(struct weir_file *file)
 {
+	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
+		return;
 	if (file->text)
 		weir_text_close(file->text);
 	if (file->view)
@@ -139,9 +143,10 @@ int weir_file_open(const struct weir_caller *caller, const struct weir_place *pl
 		return -ENOMEM;
 	pthread_mutex_init(&file->lock, NULL);
 	file->place = place;
+	file->refs = 1;
 	err = weir_file_kinds[place->row->kind].open(file, caller, fi);
 	if (err) {
-		weir_file_free(file);
+		weir_file_put(file);
 		return err;
 	}
 	pthread_mutex_lock(&weir_files_lock);
@@ -161,6 +166,7 @@ void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fus
 	size_t got = 0;
 	int err;
 
+	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
 	if (kind->locked)
 		pthread_mutex_lock(&file->lock);
 	err = kind->read(file, caller, len, offset, &data, &got);
@@ -170,6 +176,7 @@ void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fus
 		fuse_reply_buf(req, data, got);
 	if (kind->locked)
 		pthread_mutex_unlock(&file->lock);
+	weir_file_put(file);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------*/
@@ -232,7 +239,7 @@ void weir_file_release(struct fuse_file_info *fi)
 	pthread_mutex_lock(&weir_files_lock);
 	list_del(&file->list);
 	pthread_mutex_unlock(&weir_files_lock);
-	weir_file_free(file);
+	weir_file_put(file);
 }
 
 /* At the end: files that are open while the mount goes away are never released. */
@@ -241,6 +248,6 @@ void weir_files_end(void)
 	struct weir_file *file, *next;
 
 	list_for_each_entry_safe(file, next, &weir_files, list)
-		weir_file_free(file);
+		weir_file_put(file);
 	INIT_LIST_HEAD(&weir_files);
 }

@@ -130,7 +130,7 @@ int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **
 	while (text->offset + text->out.len < offset + len) {
 		size_t before = min(offset - text->offset, (u64)text->out.len);
 
-		if (before > WEIR_READ_MAX || before == text->out.len) { /* what lies before is not needed */
+		if (before && (before > WEIR_READ_MAX || before == text->out.len)) { /* what lies before is not needed */
 			text->out.len -= before;
 			memmove(text->out.data, text->out.data + before, text->out.len);
 			text->offset += before;
