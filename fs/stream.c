@@ -30,12 +30,6 @@ static bool weir_stream_leads(const struct weir_ring_view *ring)
 	return ring->lost && !ring->begin;
 }
 
-/* The number of the packet at a position, or that would be there. */
-static u64 weir_stream_seq(const struct weir_ring_view *ring, u64 position)
-{
-	return (position >> weir_epoch_subbuf_shift(ring->epoch)) + 1;
-}
-
 /* Bounds a sampled ring and computes the file's size. -ENODATA: there is no file; -EIO: nonsense. */
 int weir_state_fix(struct weir_state *state)
 {

@@ -23,11 +23,10 @@ static size_t weir_text_packet(struct weir_text_scratch *scratch, struct weir_te
 	    source->backend->valid_from(source, slot, cpu, ring) > stream->position)
 		return 0;
 	*packet = stream->packet;
-	weir_packet_make(packet, scratch->data, len, weir_align8(len),
-			 stream->position >> weir_epoch_subbuf_shift(ring->epoch),
+	weir_packet_make(packet, scratch->data, len, weir_align8(len), weir_stream_seq(ring, stream->position),
 			 stream->position + len == ring->end);
 	if (packet->damaged != stream->packet.damaged)
-		weir_stream_damage(&stream->place, stream->position >> weir_epoch_subbuf_shift(ring->epoch));
+		weir_stream_damage(&stream->place, weir_stream_seq(ring, stream->position));
 	memcpy(&header, scratch->data, sizeof(header));
 	if (!stream->resume)
 		stream->resume_time = header.timestamp_begin;

@@ -189,6 +189,12 @@ u64 weir_copy_bytes(void);
 
 int weir_stream_fill(const struct weir_place *place, void *data);
 u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace, unsigned int cpu);
+/* The number of the packet at a position, or that would be there. */
+static inline u64 weir_stream_seq(const struct weir_ring_view *ring, u64 position)
+{
+	return (position >> weir_epoch_subbuf_shift(ring->epoch)) + 1;
+}
+
 void weir_stream_damage(const struct weir_place *place, u64 seq);
 
 /* ---- text.c: records merged by time -----------------------------------------------------------------------*/
