@@ -11,7 +11,7 @@ cmd_weir_SOURCES = \
 	cmd/status.c \
 	cmd/umount.c \
 	cmd/weir.c
-cmd_weir_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_LIBDIR='"$(libdir)"'
+cmd_weir_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_LIBDIR='"$(libdir)"' -DWEIR_PKGLIBDIR='"$(pkglibdir)"'
 cmd_weir_LDADD = fs/libfs.la
 
 # What tmpfiles.d(5) puts to /run/weir at boot.

@@ -35,7 +35,7 @@ static void find_places(struct places *places)
 			return;
 	}
 	snprintf(places->libweir, sizeof(places->libweir), "%s/libweir.so.0", WEIR_LIBDIR);
-	snprintf(places->preload, sizeof(places->preload), "%s", WEIR_LIBDIR);
+	snprintf(places->preload, sizeof(places->preload), "%s/preload", WEIR_PKGLIBDIR);
 }
 
 /* Appends `path` after a colon. The dynamic linker knows no way to quote in LD_PRELOAD. */

@@ -7,3 +7,11 @@ TESTS += $(CMD_TESTS)
 
 EXTRA_DIST += \
 	$(CMD_TESTS)
+
+# What was installed is found by pkg-config, and finds its libraries.
+EXTRA_DIST += tests/cmd/installed.sh
+installcheck-local:
+	$(AM_TESTS_ENVIRONMENT) WEIR='$(DESTDIR)$(bindir)/weir' libdir='$(DESTDIR)$(libdir)' \
+		pkgdatadir='$(DESTDIR)$(pkgdatadir)' tmpfilesdir='$(DESTDIR)$(tmpfilesdir)' \
+		mandir='$(DESTDIR)$(mandir)' sh -c 'export WEIR libdir pkgdatadir tmpfilesdir mandir; \
+		exec bash $(srcdir)/tests/cmd/installed.sh'

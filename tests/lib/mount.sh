@@ -20,9 +20,9 @@ set -u
 [ -n "${WEIR_GUARDED:-}" ] || exec bash "$top_srcdir/tests/lib/guard" bash "$0" "$@"
 unset WEIR_GUARDED
 
-WEIR=$top_builddir/cmd/weir
-LIBWEIR=$top_builddir/lib/client/.libs/libweir.so
-PRELOAD_DIR=$top_builddir/lib/preload/.libs
+: "${WEIR:=$top_builddir/cmd/weir}"
+: "${LIBWEIR:=$top_builddir/lib/client/.libs/libweir.so}"
+: "${PRELOAD_DIR:=$top_builddir/lib/preload/.libs}"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/weir-test.XXXXXX") || exit 99
 chmod 755 "$tmp"
