@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* buf: text that grows while it is printed. An allocation that fails is remembered, and told once at the end. */
+/* buf: text that grows while it is printed. An allocation that fails is remembered, and told
+ * once at the end. */
 #include "tree_i.h"
 
 /* Room for `len` more bytes, and a NUL behind them; NULL if there is none. */

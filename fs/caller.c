@@ -2,8 +2,8 @@
 /*
  * caller: who asks, and what may be shown.
  *
- * FUSE gives the thread, its uid and its gid. The process and its further groups stand in /proc; they are
- * read when needed and remembered for a second.
+ * FUSE gives the thread, its uid and its gid. The process and its further groups stand in /proc;
+ * they are read when needed and remembered for a second.
  */
 #include <unistd.h>
 
@@ -77,7 +77,8 @@ static void weir_caller_proc(pid_t pid, struct weir_caller_seen *seen)
 
 static struct weir_caller_seen weir_caller_look(const struct weir_caller *caller)
 {
-	struct weir_caller_seen *slot = &weir_callers[(unsigned int)caller->pid % WEIR_CALLERS], seen;
+	struct weir_caller_seen *slot = &weir_callers[(unsigned int)caller->pid % WEIR_CALLERS],
+				seen;
 	u64 now = weir_now_ms();
 
 	pthread_mutex_lock(&weir_callers_lock);
@@ -85,7 +86,9 @@ static struct weir_caller_seen weir_caller_look(const struct weir_caller *caller
 	pthread_mutex_unlock(&weir_callers_lock);
 	if (seen.pid == caller->pid && seen.uid == caller->uid && now < seen.until)
 		return seen;
-	seen = (struct weir_caller_seen){ .pid = caller->pid, .uid = caller->uid, .process = caller->pid,
+	seen = (struct weir_caller_seen){ .pid = caller->pid,
+					  .uid = caller->uid,
+					  .process = caller->pid,
 					  .until = now + WEIR_CALLER_MS };
 	if (caller->pid)
 		weir_caller_proc(caller->pid, &seen);

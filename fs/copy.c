@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * copy: the bytes of data files. They are made when a file is opened, once for all who open the same state,
- * and stay for a while after the last close, since readers come back: the oldest go first when the idle ones
- * are more than WEIR_COPY_IDLE_BYTES, or when their owner's quota is needed for new ones.
+ * copy: the bytes of data files. They are made when a file is opened, once for all who open the
+ * same state, and stay for a while after the last close, since readers come back: the oldest go
+ * first when the idle ones are more than WEIR_COPY_IDLE_BYTES, or when their owner's quota is
+ * needed for new ones.
  */
 #include <sys/mman.h>
 
@@ -17,8 +18,8 @@ struct weir_copy {
 	struct list_head bucket;
 	struct weir_place place;
 	unsigned int opens;
-	u64 used; /* ms */
-	uid_t uid; /* whose quota holds it */
+	u64 used;	      /* ms */
+	uid_t uid;	      /* whose quota holds it */
 	pthread_mutex_t lock; /* while the bytes are made */
 	bool made;
 	int error;
@@ -62,7 +63,12 @@ const void *weir_copy_data(const struct weir_copy *copy)
 
 u64 weir_copy_bytes(void)
 {
-	return READ_ONCE(weir_copies_bytes);
+	u64 bytes;
+
+	pthread_mutex_lock(&weir_copies_lock);
+	bytes = weir_copies_bytes;
+	pthread_mutex_unlock(&weir_copies_lock);
+	return bytes;
 }
 
 static bool weir_copy_is(const struct weir_copy *copy, const struct weir_place *place)
@@ -70,8 +76,9 @@ static bool weir_copy_is(const struct weir_copy *copy, const struct weir_place *
 	const struct weir_state *a = &copy->place.state, *b = &place->state;
 
 	return copy->place.row == place->row && copy->place.trace == place->trace &&
-	       copy->place.source == place->source && a->cpu == b->cpu && a->ring.end == b->ring.end &&
-	       a->ring.begin == b->ring.begin && a->ring.epoch == b->ring.epoch && a->ring.lost == b->ring.lost &&
+	       copy->place.source == place->source && a->cpu == b->cpu &&
+	       a->ring.end == b->ring.end && a->ring.begin == b->ring.begin &&
+	       a->ring.epoch == b->ring.epoch && a->ring.lost == b->ring.lost &&
 	       a->count == b->count && a->size == b->size;
 }
 
@@ -94,7 +101,8 @@ static struct weir_copy *weir_copy_oldest(uid_t uid, bool any, u64 now)
 		if (copy->opens)
 			continue;
 		if (any ? copy->uid == uid
-			: weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES || now - copy->used > WEIR_COPY_IDLE_MS) {
+			: weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES ||
+				    now - copy->used > WEIR_COPY_IDLE_MS) {
 			weir_copy_unlist(copy);
 			weir_copies_idle_bytes -= copy->size;
 			return copy;
@@ -200,7 +208,8 @@ static struct weir_copy *weir_copy_get(const struct weir_place *place, uid_t uid
 
 static int weir_copy_make(struct weir_copy *copy)
 {
-	void *data = mmap(NULL, copy->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *data =
+		mmap(NULL, copy->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (data == MAP_FAILED)
 		return -ENOMEM;
@@ -208,8 +217,10 @@ static int weir_copy_make(struct weir_copy *copy)
 	return copy->place.row->fill(&copy->place, data);
 }
 
-/* `shared`: the bytes had been made before, so pages that the kernel has cached of them are right. */
-int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **opened, bool *shared)
+/* `shared`: the bytes had been made before, so pages that the kernel has cached of them are
+ * right. */
+int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **opened,
+		   bool *shared)
 {
 	struct weir_copy *copy;
 	int err;
@@ -234,7 +245,7 @@ int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy *
 
 void weir_copy_close(struct weir_copy *copy)
 {
-	bool last = false;
+	bool last = false, full;
 
 	pthread_mutex_lock(&weir_copies_lock);
 	if (!--copy->opens) {
@@ -248,9 +259,10 @@ void weir_copy_close(struct weir_copy *copy)
 			weir_copies_idle_bytes += copy->size;
 		}
 	}
+	full = weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES;
 	pthread_mutex_unlock(&weir_copies_lock);
 	if (last)
 		weir_copy_free(copy);
-	while (weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES && weir_copy_evict(0, false))
+	while (full && weir_copy_evict(0, false))
 		;
 }

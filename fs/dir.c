@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dir: open directories. The names are taken when reading starts, so that a listing is one moment; rewinding
- * takes them anew.
+ * dir: open directories. The names are taken when reading starts, so that a listing is one moment;
+ * rewinding takes them anew.
  */
 #include "tree_i.h"
 
@@ -19,8 +19,8 @@ struct weir_names {
 	bool taken;
 };
 
-void weir_names_add(struct weir_names *names, const struct weir_row *row, const struct weir_place *place,
-		    const char *name)
+void weir_names_add(struct weir_names *names, const struct weir_row *row,
+		    const struct weir_place *place, const char *name)
 {
 	struct weir_name *entry;
 
@@ -63,7 +63,8 @@ static int weir_names_take(struct weir_names *names, const struct weir_caller *c
 	return err ? err : names->text.error;
 }
 
-int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place, struct fuse_file_info *fi)
+int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place,
+		  struct fuse_file_info *fi)
 {
 	struct weir_names *names;
 
@@ -77,7 +78,8 @@ int weir_dir_open(const struct weir_caller *caller, const struct weir_place *pla
 	return 0;
 }
 
-static size_t weir_names_copy(const struct weir_names *names, fuse_req_t req, char *buf, size_t len, off_t offset)
+static size_t weir_names_copy(const struct weir_names *names, fuse_req_t req, char *buf, size_t len,
+			      off_t offset)
 {
 	size_t used = 0, entry;
 
@@ -85,8 +87,8 @@ static size_t weir_names_copy(const struct weir_names *names, fuse_req_t req, ch
 		const struct weir_name *name = &names->entry[offset];
 		struct stat st = { .st_ino = name->ino, .st_mode = name->mode };
 
-		entry = fuse_add_direntry(req, buf + used, len - used, names->text.data + name->name, &st,
-					  offset + 1);
+		entry = fuse_add_direntry(req, buf + used, len - used,
+					  names->text.data + name->name, &st, offset + 1);
 		if (entry > len - used)
 			break;
 		used += entry;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* errors: the last rejected writes. A reader sees those of its own uid, who is privileged sees all. */
+/* errors: the last rejected writes. A reader sees those of its own uid, who is privileged sees
+ * all. */
 #include "tree_i.h"
 
 #define WEIR_ERRORS 64u
@@ -44,7 +45,8 @@ void weir_error_add(uid_t uid, const char *format, ...)
 	pthread_mutex_unlock(&weir_errors_lock);
 }
 
-int weir_errors_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+int weir_errors_show(const struct weir_caller *caller, const struct weir_place *place,
+		     struct weir_buf *out)
 {
 	bool all = weir_caller_privileged(caller);
 	u64 at;

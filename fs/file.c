@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* file: what is open. A row's kind chooses the functions here, and with them the flags of the open file. */
+/* file: what is open. A row's kind chooses the functions here, and with them the flags of the
+ * open file. */
 #include <fcntl.h>
 
 #include "tree_i.h"
@@ -8,7 +9,8 @@
 
 struct weir_file {
 	struct list_head list; /* of all that are open */
-	/* Being open, and requests: a reply may be read and the file released before sending it returns. */
+	/* Being open, and requests: a reply may be read and the file released before sending it
+	 * returns. */
 	unsigned int refs;
 	const struct weir_place *place; /* of the node, which stays while it is open */
 	pthread_mutex_t lock;
@@ -24,10 +26,11 @@ struct weir_file {
 };
 
 struct weir_file_kind {
-	int (*open)(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi);
+	int (*open)(struct weir_file *file, const struct weir_caller *caller,
+		    struct fuse_file_info *fi);
 	/* Finds the bytes at an offset; under the file's lock. */
-	int (*read)(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
-		    const char **data, size_t *got);
+	int (*read)(struct weir_file *file, const struct weir_caller *caller, size_t len,
+		    off_t offset, const char **data, size_t *got);
 	bool locked; /* while reading */
 };
 
@@ -35,15 +38,17 @@ static struct list_head weir_files = { &weir_files, &weir_files };
 static pthread_mutex_t weir_files_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What is there of `size` bytes at an offset. */
-static void weir_file_clip(const char *bytes, u64 size, size_t len, off_t offset, const char **data, size_t *got)
+static void weir_file_clip(const char *bytes, u64 size, size_t len, off_t offset, const char **data,
+			   size_t *got)
 {
 	*got = (u64)offset < size ? min((u64)len, size - (u64)offset) : 0;
 	*data = *got ? bytes + offset : NULL;
 }
 
-/* ---- control ------------------------------------------------------------------------------------------------*/
+/* ---- control ----------------------------------------------------------------------------------*/
 
-static int weir_control_open(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi)
+static int weir_control_open(struct weir_file *file, const struct weir_caller *caller,
+			     struct fuse_file_info *fi)
 {
 	(void)caller;
 	file->append = fi->flags & O_APPEND;
@@ -53,8 +58,8 @@ static int weir_control_open(struct weir_file *file, const struct weir_caller *c
 }
 
 /* Rendered by the first read, and anew by one at the beginning. */
-static int weir_control_read(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
-			     const char **data, size_t *got)
+static int weir_control_read(struct weir_file *file, const struct weir_caller *caller, size_t len,
+			     off_t offset, const char **data, size_t *got)
 {
 	int err;
 
@@ -70,9 +75,10 @@ static int weir_control_read(struct weir_file *file, const struct weir_caller *c
 	return 0;
 }
 
-/* ---- data ---------------------------------------------------------------------------------------------------*/
+/* ---- data -------------------------------------------------------------------------------------*/
 
-static int weir_data_open(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi)
+static int weir_data_open(struct weir_file *file, const struct weir_caller *caller,
+			  struct fuse_file_info *fi)
 {
 	bool shared;
 	int err;
@@ -85,24 +91,25 @@ static int weir_data_open(struct weir_file *file, const struct weir_caller *call
 	return 0;
 }
 
-static int weir_data_read(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
-			  const char **data, size_t *got)
+static int weir_data_read(struct weir_file *file, const struct weir_caller *caller, size_t len,
+			  off_t offset, const char **data, size_t *got)
 {
 	(void)caller;
 	weir_file_clip(weir_copy_data(file->copy), file->place->state.size, len, offset, data, got);
 	return 0;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------*/
+/* ---- text -------------------------------------------------------------------------------------*/
 
-static int weir_merge_open(struct weir_file *file, const struct weir_caller *caller, struct fuse_file_info *fi)
+static int weir_merge_open(struct weir_file *file, const struct weir_caller *caller,
+			   struct fuse_file_info *fi)
 {
 	fi->direct_io = 1;
 	return weir_text_open(caller, file->place, &file->text);
 }
 
-static int weir_merge_read(struct weir_file *file, const struct weir_caller *caller, size_t len, off_t offset,
-			    const char **data, size_t *got)
+static int weir_merge_read(struct weir_file *file, const struct weir_caller *caller, size_t len,
+			   off_t offset, const char **data, size_t *got)
 {
 	(void)caller;
 	return weir_text_read(file->text, offset, len, data, got);
@@ -114,7 +121,7 @@ static const struct weir_file_kind weir_file_kinds[] = {
 	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, false },
 };
 
-/* ---- the file -------------------------------------------------------------------------------------------------*/
+/* ---- the file ---------------------------------------------------------------------------------*/
 
 static void weir_file_put(struct weir_file *file)
 {
@@ -131,7 +138,8 @@ static void weir_file_put(struct weir_file *file)
 	free(file);
 }
 
-int weir_file_open(const struct weir_caller *caller, const struct weir_place *place, struct fuse_file_info *fi)
+int weir_file_open(const struct weir_caller *caller, const struct weir_place *place,
+		   struct fuse_file_info *fi)
 {
 	struct weir_file *file;
 	int err;
@@ -157,8 +165,8 @@ int weir_file_open(const struct weir_caller *caller, const struct weir_place *pl
 	return 0;
 }
 
-void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi, size_t len,
-		    off_t offset)
+void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi,
+		    size_t len, off_t offset)
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
 	const struct weir_file_kind *kind = &weir_file_kinds[file->place->row->kind];
@@ -179,7 +187,7 @@ void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fus
 	weir_file_put(file);
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------*/
+/* ---- writing ----------------------------------------------------------------------------------*/
 
 static const char *weir_file_why(int err, const char *why)
 {
@@ -188,19 +196,20 @@ static const char *weir_file_why(int err, const char *why)
 	return err == -EINVAL ? "not understood" : strerror(-err);
 }
 
-static void weir_file_rejected(const struct weir_caller *caller, const struct weir_place *place, const char *data,
-			       size_t len, int err, const char *why)
+static void weir_file_rejected(const struct weir_caller *caller, const struct weir_place *place,
+			       const char *data, size_t len, int err, const char *why)
 {
 	const char *dir = place->row == &weir_row_marker ? "" : "control/";
 
-	weir_error_add(caller->uid, "%s/%s%s: \"%.*s%s\": %s; accepted: %s", place->trace->name, dir,
-		       place->row->name, (int)min(len, (size_t)60), data, len > 60 ? "..." : "",
-		       weir_file_why(err, why), place->row->accepts);
+	weir_error_add(caller->uid, "%s/%s%s: \"%.*s%s\": %s; accepted: %s", place->trace->name,
+		       dir, place->row->name, (int)min(len, (size_t)60), data,
+		       len > 60 ? "..." : "", weir_file_why(err, why), place->row->accepts);
 }
 
-/* One write is one command; a newline at its end is no part of it. Where values are lists, what one open file
- * writes later is added to what it wrote before. */
-int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data, size_t len)
+/* One write is one command; a newline at its end is no part of it. Where values are lists, what
+ * one open file writes later is added to what it wrote before. */
+int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data,
+		    size_t len)
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
 	const struct weir_place *place = file->place;
@@ -222,7 +231,8 @@ int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi,
 		why = "a zero byte";
 	} else {
 		text[len] = 0;
-		err = place->row->store(caller, place, text, len, READ_ONCE(file->append) || fi->flags & O_APPEND, &why);
+		err = place->row->store(caller, place, text, len,
+					READ_ONCE(file->append) || fi->flags & O_APPEND, &why);
 	}
 	if (err)
 		weir_file_rejected(caller, place, data, len, err, why);

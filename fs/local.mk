@@ -5,6 +5,7 @@ fs_libfs_la_SOURCES = \
 	fs/attach.c \
 	fs/backend.h \
 	fs/backend_shm.c \
+	fs/available_events.c \
 	fs/buf.c \
 	fs/caller.c \
 	fs/clock.c \

@@ -2,8 +2,8 @@
 /*
  * main: weir mount.
  *
- * The process that the user started waits until the mount is there or has failed, and says so by its exit
- * code; the daemon is its child. Until then errors go to the user's terminal.
+ * The process that the user started waits until the mount is there or has failed, and says so by
+ * its exit code; the daemon is its child. Until then errors go to the user's terminal.
  */
 #include <fcntl.h>
 #include <fuse_log.h>
@@ -22,7 +22,8 @@ struct weir_options {
 };
 
 static const char weir_mount_usage[] =
-	"usage: weir mount [-f] [--backend=auto|shm|kmod] [--clock=tsc|monotonic] [-o OPTS] [MOUNTPOINT]\n";
+	"usage: weir mount [-f] [--backend=auto|shm|kmod] [--clock=tsc|monotonic] [-o OPTS] "
+	"[MOUNTPOINT]\n";
 
 static int weir_mount_error(const char *what, int err)
 {
@@ -30,7 +31,7 @@ static int weir_mount_error(const char *what, int err)
 	return 1;
 }
 
-/* ---- options --------------------------------------------------------------------------------------------------*/
+/* ---- options ----------------------------------------------------------------------------------*/
 
 static bool weir_one_of(const char *value, const char *const *words)
 {
@@ -44,10 +45,12 @@ static bool weir_one_of(const char *value, const char *const *words)
 /* What mount(8) passes on that says nothing to FUSE is left out. */
 static void weir_options_add(struct weir_options *options, const char *opts)
 {
-	static const char *const ignored[] = { "auto", "noauto", "user", "nouser", "users", "_netdev", "nofail", NULL };
+	static const char *const ignored[] = { "auto",	"noauto",  "user",   "nouser",
+					       "users", "_netdev", "nofail", NULL };
 	char *copy = strdup(opts), *save, *opt;
 
-	for (opt = copy ? strtok_r(copy, ",", &save) : NULL; opt; opt = strtok_r(NULL, ",", &save)) {
+	for (opt = copy ? strtok_r(copy, ",", &save) : NULL; opt;
+	     opt = strtok_r(NULL, ",", &save)) {
 		if (weir_one_of(opt, ignored) || !strncmp(opt, "x-", 2))
 			continue;
 		fuse_opt_add_arg(&options->args, "-o");
@@ -125,7 +128,7 @@ static void weir_options_defaults(struct weir_options *options)
 	}
 }
 
-/* ---- the daemon -----------------------------------------------------------------------------------------------*/
+/* ---- the daemon -------------------------------------------------------------------------------*/
 
 /* Tells the waiting process how it went, and lets go of the terminal. */
 static void weir_ready(int ready)
@@ -210,7 +213,8 @@ static int weir_serve(struct weir_options *options, int ready)
 	err = weir_mountpoint_prepare(options->mountpoint);
 	if (err) {
 		if (err == -EBUSY)
-			fprintf(stderr, "weir: %s: weir is mounted there already\n", options->mountpoint);
+			fprintf(stderr, "weir: %s: weir is mounted there already\n",
+				options->mountpoint);
 		else
 			weir_mount_error(options->mountpoint, err);
 		goto stop;
@@ -224,7 +228,7 @@ static int weir_serve(struct weir_options *options, int ready)
 		goto signals;
 	status = weir_session_run(session, ready);
 	fuse_session_unmount(session);
-signals:
+      signals:
 	fuse_remove_signal_handlers(session);
 destroy:
 	fuse_session_destroy(session);
@@ -283,7 +287,8 @@ int weir_mount_main(int argc, char **argv)
 		if (!strcmp(options.backend, "kmod"))
 			status = weir_mount_error("/dev/weir", ENOENT);
 		else
-			status = options.foreground ? weir_serve(&options, -1) : weir_daemonise(&options);
+			status = options.foreground ? weir_serve(&options, -1)
+						    : weir_daemonise(&options);
 	}
 	fuse_opt_free_args(&options.args);
 	return status < 0 ? 0 : status;

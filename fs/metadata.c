@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* metadata: the TSDL of a source in a trace. Rendered twice, for the size and for the bytes, to the same text. */
+/* metadata: the TSDL of a source in a trace. Rendered twice, for the size and for the bytes, to
+ * the same text. */
 #include "tree_i.h"
 
 static void weir_metadata_head(struct weir_tsdl *tsdl, const struct weir_trace *trace,
@@ -32,12 +33,14 @@ static size_t weir_metadata_print(char *buf, size_t size, const struct weir_trac
 	for (id = 0; id < count; id++) {
 		class = weir_schemas_class(&source->schemas, id);
 		if (class)
-			len += weir_tsdl_class(len < size ? buf + len : NULL, len < size ? size - len : 0, class);
+			len += weir_tsdl_class(len < size ? buf + len : NULL,
+					       len < size ? size - len : 0, class);
 	}
 	return len;
 }
 
-size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *source, u64 epoch, u32 count)
+size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *source, u64 epoch,
+			  u32 count)
 {
 	return weir_metadata_print(NULL, 0, trace, source, epoch, count);
 }
@@ -50,8 +53,8 @@ int weir_metadata_fill(const struct weir_place *place, void *data)
 
 	if (!buf)
 		return -ENOMEM;
-	len = weir_metadata_print(buf, state->size + 1, place->trace, place->source, state->ring.epoch,
-				  state->count);
+	len = weir_metadata_print(buf, state->size + 1, place->trace, place->source,
+				  state->ring.epoch, state->count);
 	if (len == state->size)
 		memcpy(data, buf, len);
 	free(buf);

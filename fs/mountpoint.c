@@ -35,7 +35,8 @@ static bool weir_mountpoint_taken(const char *path)
 	return !statfs(path, &fs) && fs.f_type == WEIR_FUSE_MAGIC && !access(version, F_OK);
 }
 
-/* 0 or -errno: -EBUSY: weir is mounted there already. Root's mount point is made if it is missing. */
+/* 0 or -errno: -EBUSY: weir is mounted there already. Root's mount point is made if it is
+ * missing. */
 int weir_mountpoint_prepare(const char *path)
 {
 	struct stat st;

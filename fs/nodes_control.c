@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nodes_control: a trace's control directory. Each file is a row of the table at the end: show() prints the value
- * as store() would take it; store() parses one write(2) as a whole, or leaves the old value.
+ * nodes_control: a trace's control directory. Each file is a row of the table at the end: show()
+ * prints the value as store() would take it; store() parses one write(2) as a whole, or leaves the
+ * old value.
  */
 #include "tree_i.h"
 
-/* ---- parsing ------------------------------------------------------------------------------------------------*/
+/* ---- parsing ----------------------------------------------------------------------------------*/
 
 /* A number, with a suffix K, M or G; nothing else. */
 static bool weir_parse_bytes(const char *text, u64 *value)
@@ -43,17 +44,18 @@ static bool weir_parse_shift(const char *text, unsigned int *shift)
 	return true;
 }
 
-/* ---- enabled, clear -------------------------------------------------------------------------------------------*/
+/* ---- enabled, clear ---------------------------------------------------------------------------*/
 
-static int weir_enabled_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_enabled_show(const struct weir_caller *caller, const struct weir_place *place,
+			     struct weir_buf *out)
 {
 	(void)caller;
 	weir_buf_printf(out, "%d\n", READ_ONCE(place->trace->enabled));
 	return 0;
 }
 
-static int weir_enabled_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-			      size_t len, bool append, const char **why)
+static int weir_enabled_store(const struct weir_caller *caller, const struct weir_place *place,
+			      char *text, size_t len, bool append, const char **why)
 {
 	(void)caller;
 	(void)append;
@@ -63,7 +65,8 @@ static int weir_enabled_store(const struct weir_caller *caller, const struct wei
 	return weir_trace_set_enabled(place->trace, *text == '1');
 }
 
-static int weir_clear_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_clear_show(const struct weir_caller *caller, const struct weir_place *place,
+			   struct weir_buf *out)
 {
 	(void)caller;
 	(void)place;
@@ -71,8 +74,8 @@ static int weir_clear_show(const struct weir_caller *caller, const struct weir_p
 	return 0;
 }
 
-static int weir_clear_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-			    size_t len, bool append, const char **why)
+static int weir_clear_store(const struct weir_caller *caller, const struct weir_place *place,
+			    char *text, size_t len, bool append, const char **why)
 {
 	(void)caller;
 	(void)append;
@@ -82,7 +85,7 @@ static int weir_clear_store(const struct weir_caller *caller, const struct weir_
 	return weir_trace_clear(place->trace);
 }
 
-/* ---- geometry ---------------------------------------------------------------------------------------------------*/
+/* ---- geometry ---------------------------------------------------------------------------------*/
 
 static u64 weir_geometry(const struct weir_place *place)
 {
@@ -96,8 +99,8 @@ static int weir_geometry_flag(const struct weir_place *place, u64 flag, bool on,
 	return weir_trace_set_geometry(place->trace, on ? bits | flag : bits & ~flag, why);
 }
 
-static int weir_geometry_shifts(const struct weir_place *place, unsigned int subbuf, unsigned int count,
-				const char **why)
+static int weir_geometry_shifts(const struct weir_place *place, unsigned int subbuf,
+				unsigned int count, const char **why)
 {
 	if (subbuf < WEIR_SUBBUF_SHIFT_MIN || count < WEIR_COUNT_SHIFT_MIN)
 		return -EINVAL;
@@ -105,7 +108,8 @@ static int weir_geometry_shifts(const struct weir_place *place, unsigned int sub
 		*why = "subbuf_size times subbuf_count would be more than 64M";
 		return -EINVAL;
 	}
-	return weir_trace_set_geometry(place->trace, (weir_geometry(place) & ~1023ull) | count << 5 | subbuf, why);
+	return weir_trace_set_geometry(
+		place->trace, (weir_geometry(place) & ~1023ull) | count << 5 | subbuf, why);
 }
 
 static unsigned int weir_count_shift(u64 bits)
@@ -113,15 +117,17 @@ static unsigned int weir_count_shift(u64 bits)
 	return weir_epoch_ring_shift(bits) - weir_epoch_subbuf_shift(bits);
 }
 
-static int weir_mode_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_mode_show(const struct weir_caller *caller, const struct weir_place *place,
+			  struct weir_buf *out)
 {
 	(void)caller;
-	weir_buf_printf(out, "%s\n", weir_geometry(place) & WEIR_EPOCH_DISCARD ? "discard" : "overwrite");
+	weir_buf_printf(out, "%s\n",
+			weir_geometry(place) & WEIR_EPOCH_DISCARD ? "discard" : "overwrite");
 	return 0;
 }
 
-static int weir_mode_store(const struct weir_caller *caller, const struct weir_place *place, char *text, size_t len,
-			   bool append, const char **why)
+static int weir_mode_store(const struct weir_caller *caller, const struct weir_place *place,
+			   char *text, size_t len, bool append, const char **why)
 {
 	bool discard = !strcmp(text, "discard");
 
@@ -141,8 +147,8 @@ static int weir_subbuf_size_show(const struct weir_caller *caller, const struct 
 	return 0;
 }
 
-static int weir_subbuf_size_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-				  size_t len, bool append, const char **why)
+static int weir_subbuf_size_store(const struct weir_caller *caller, const struct weir_place *place,
+				  char *text, size_t len, bool append, const char **why)
 {
 	unsigned int shift;
 
@@ -162,8 +168,8 @@ static int weir_subbuf_count_show(const struct weir_caller *caller, const struct
 	return 0;
 }
 
-static int weir_subbuf_count_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-				   size_t len, bool append, const char **why)
+static int weir_subbuf_count_store(const struct weir_caller *caller, const struct weir_place *place,
+				   char *text, size_t len, bool append, const char **why)
 {
 	unsigned int shift;
 
@@ -172,20 +178,22 @@ static int weir_subbuf_count_store(const struct weir_caller *caller, const struc
 	(void)append;
 	if (!weir_parse_shift(text, &shift))
 		return -EINVAL;
-	return weir_geometry_shifts(place, weir_epoch_subbuf_shift(weir_geometry(place)), shift, why);
+	return weir_geometry_shifts(place, weir_epoch_subbuf_shift(weir_geometry(place)), shift,
+				    why);
 }
 
-/* ---- context ----------------------------------------------------------------------------------------------------*/
+/* ---- context ----------------------------------------------------------------------------------*/
 
-static int weir_context_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_context_show(const struct weir_caller *caller, const struct weir_place *place,
+			     struct weir_buf *out)
 {
 	(void)caller;
 	weir_buf_printf(out, "%s\n", weir_geometry(place) & WEIR_EPOCH_TID ? "tid" : "none");
 	return 0;
 }
 
-static int weir_context_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-			      size_t len, bool append, const char **why)
+static int weir_context_store(const struct weir_caller *caller, const struct weir_place *place,
+			      char *text, size_t len, bool append, const char **why)
 {
 	static const char spaces[] = " \t\n";
 	char *save, *word = strtok_r(text, spaces, &save);
@@ -206,7 +214,7 @@ static int weir_context_store(const struct weir_caller *caller, const struct wei
 	return weir_geometry_flag(place, WEIR_EPOCH_TID, tid, why);
 }
 
-/* ---- events, processes --------------------------------------------------------------------------------------------*/
+/* ---- events, processes ------------------------------------------------------------------------*/
 
 static void weir_lines_show(struct weir_buf *out, const char *text)
 {
@@ -217,7 +225,8 @@ static void weir_lines_show(struct weir_buf *out, const char *text)
 		weir_buf_put(out, "\n", 1);
 }
 
-static int weir_events_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_events_show(const struct weir_caller *caller, const struct weir_place *place,
+			    struct weir_buf *out)
 {
 	char rules[WEIR_RULES_SIZE], processes[WEIR_PROCESSES_SIZE];
 
@@ -227,15 +236,16 @@ static int weir_events_show(const struct weir_caller *caller, const struct weir_
 	return 0;
 }
 
-static int weir_events_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-			     size_t len, bool append, const char **why)
+static int weir_events_store(const struct weir_caller *caller, const struct weir_place *place,
+			     char *text, size_t len, bool append, const char **why)
 {
 	(void)caller;
 	(void)len;
 	return weir_trace_set_rules(place->trace, text, append, why);
 }
 
-static int weir_filter_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_filter_show(const struct weir_caller *caller, const struct weir_place *place,
+			    struct weir_buf *out)
 {
 	char rules[WEIR_RULES_SIZE], processes[WEIR_PROCESSES_SIZE];
 
@@ -245,8 +255,8 @@ static int weir_filter_show(const struct weir_caller *caller, const struct weir_
 	return 0;
 }
 
-static int weir_filter_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-			     size_t len, bool append, const char **why)
+static int weir_filter_store(const struct weir_caller *caller, const struct weir_place *place,
+			     char *text, size_t len, bool append, const char **why)
 {
 	(void)caller;
 	(void)len;
@@ -254,92 +264,18 @@ static int weir_filter_store(const struct weir_caller *caller, const struct weir
 	return weir_trace_set_processes(place->trace, text, why);
 }
 
-/* ---- available_events -----------------------------------------------------------------------------------------------*/
+/* ---- max_bytes --------------------------------------------------------------------------------*/
 
-static int weir_line_compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The lines of `text` in order, each once. */
-static void weir_lines_sort(char *text, size_t len, struct weir_buf *out)
-{
-	char *p, *end = text + len, **line;
-	size_t nr = 0, i;
-
-	for (p = text; p < end; p++)
-		nr += *p == '\n';
-	line = calloc(nr + 1, sizeof(*line));
-	if (!line) {
-		out->error = -ENOMEM;
-		return;
-	}
-	for (p = text, i = 0; i < nr; i++) {
-		line[i] = p;
-		p = memchr(p, '\n', end - p);
-		*p++ = 0;
-	}
-	qsort(line, nr, sizeof(*line), weir_line_compare);
-	for (i = 0; i < nr; i++) {
-		if (!i || strcmp(line[i], line[i - 1]))
-			weir_buf_printf(out, "%s\n", line[i]);
-	}
-	free(line);
-}
-
-static void weir_classes_print(struct weir_buf *out, struct weir_source *source)
-{
-	u32 id, count = source->backend->schemas(source);
-	const struct weir_class *class;
-	size_t len;
-	char *room;
-
-	for (id = 0; id < count; id++) {
-		class = weir_schemas_class(&source->schemas, id);
-		len = class ? weir_text_class(NULL, 0, class) : 0;
-		room = len ? weir_buf_room(out, len + 1) : NULL;
-		if (!room)
-			continue;
-		weir_text_class(room, len + 1, class);
-		room[len] = '\n';
-		out->len += len + 1;
-	}
-}
-
-static int weir_available_events_show(const struct weir_caller *caller, const struct weir_place *place,
-				      struct weir_buf *out)
-{
-	const struct weir_trace *trace = place->trace;
-	struct weir_source_list list;
-	struct weir_buf lines = { 0 };
-	size_t i;
-	int err;
-
-	err = weir_source_list(caller, NULL, &list);
-	for (i = 0; i < list.nr; i++) {
-		const struct weir_source *source = list.source[i];
-
-		if (source->pid && (trace->all || source->uid == trace->owner))
-			weir_classes_print(&lines, list.source[i]);
-	}
-	weir_source_list_put(&list);
-	weir_lines_sort(lines.data, lines.len, out);
-	err = err ? err : lines.error;
-	weir_buf_free(&lines);
-	return err;
-}
-
-/* ---- max_bytes ------------------------------------------------------------------------------------------------------*/
-
-static int weir_max_bytes_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_max_bytes_show(const struct weir_caller *caller, const struct weir_place *place,
+			       struct weir_buf *out)
 {
 	(void)caller;
 	weir_buf_printf(out, "%llu\n", READ_ONCE(place->trace->max_bytes));
 	return 0;
 }
 
-static int weir_max_bytes_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
-				size_t len, bool append, const char **why)
+static int weir_max_bytes_store(const struct weir_caller *caller, const struct weir_place *place,
+				char *text, size_t len, bool append, const char **why)
 {
 	u64 bytes;
 
@@ -352,24 +288,33 @@ static int weir_max_bytes_store(const struct weir_caller *caller, const struct w
 	return weir_trace_set_max_bytes(place->trace, bytes);
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------------*/
+/* ---- the table --------------------------------------------------------------------------------*/
 
-#define WEIR_CONTROL(INO, NAME, FUNCTIONS, ACCEPTS)                                                     \
-	&(const struct weir_row){                                                                       \
-		.name = #NAME, .mode = 0644, .kind = WEIR_KIND_CONTROL, .ino = INO,                     \
-		.show = weir_##FUNCTIONS##_show, .store = weir_##FUNCTIONS##_store, .accepts = ACCEPTS, \
+#define WEIR_CONTROL(INO, NAME, FUNCTIONS, ACCEPTS)                                 \
+	&(const struct weir_row)                                                    \
+	{                                                                           \
+		.name = #NAME, .mode = 0644, .kind = WEIR_KIND_CONTROL, .ino = INO, \
+		.show = weir_##FUNCTIONS##_show, .store = weir_##FUNCTIONS##_store, \
+		.accepts = ACCEPTS,                                                 \
 	}
 
 const struct weir_row *const weir_control_rows[] = {
 	WEIR_CONTROL(32, enabled, enabled, "0 or 1"),
 	WEIR_CONTROL(33, mode, mode, "overwrite or discard"),
-	WEIR_CONTROL(34, subbuf_size, subbuf_size, "a power of two from 4K on, bytes or with suffix K, M"),
+	WEIR_CONTROL(34, subbuf_size, subbuf_size,
+		     "a power of two from 4K on, bytes or with suffix K, M"),
 	WEIR_CONTROL(35, subbuf_count, subbuf_count, "a power of two from 2 on"),
 	WEIR_CONTROL(36, context, context, "none, or words of: tid"),
-	WEIR_CONTROL(37, events, events, "lines of a glob over provider:event, ! in front excludes, the last match wins"),
-	WEIR_CONTROL(38, processes, filter, "all, or words of: PID, +PID (and its descendants), a glob over names"),
+	WEIR_CONTROL(
+		37, events, events,
+		"lines of a glob over provider:event, ! in front excludes, the last match wins"),
+	WEIR_CONTROL(38, processes, filter,
+		     "all, or words of: PID, +PID (and its descendants), a glob over names"),
 	&(const struct weir_row){
-		.name = "available_events", .mode = 0444, .kind = WEIR_KIND_CONTROL, .ino = 39,
+		.name = "available_events",
+		.mode = 0444,
+		.kind = WEIR_KIND_CONTROL,
+		.ino = 39,
 		.show = weir_available_events_show,
 	},
 	WEIR_CONTROL(40, max_bytes, max_bytes, "a number of bytes, or with suffix K, M, G"),

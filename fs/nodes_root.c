@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* nodes_root: the root directory, whose entries are traces, and .weir, which is about the file system. */
+/* nodes_root: the root directory, whose entries are traces, and .weir, which is about the file
+ * system. */
 #include "tree_i.h"
 
 #ifdef HAVE_CONFIG_H
@@ -9,9 +10,10 @@
 #define PACKAGE_VERSION "0.1.0"
 #endif
 
-/* ---- .weir ------------------------------------------------------------------------------------------------*/
+/* ---- .weir ------------------------------------------------------------------------------------*/
 
-static int weir_version_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_version_show(const struct weir_caller *caller, const struct weir_place *place,
+			     struct weir_buf *out)
 {
 	(void)caller;
 	(void)place;
@@ -19,7 +21,8 @@ static int weir_version_show(const struct weir_caller *caller, const struct weir
 	return 0;
 }
 
-static int weir_backend_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_backend_show(const struct weir_caller *caller, const struct weir_place *place,
+			     struct weir_buf *out)
 {
 	(void)caller;
 	(void)place;
@@ -27,7 +30,8 @@ static int weir_backend_show(const struct weir_caller *caller, const struct weir
 	return 0;
 }
 
-static int weir_clock_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_clock_show(const struct weir_caller *caller, const struct weir_place *place,
+			   struct weir_buf *out)
 {
 	(void)caller;
 	(void)place;
@@ -37,7 +41,8 @@ static int weir_clock_show(const struct weir_caller *caller, const struct weir_p
 
 /* How many of the caller's traces hold something of a source, and how many bytes. */
 static void weir_process_sum(const struct weir_caller *caller, struct weir_source *source,
-			     struct weir_trace *const *traces, unsigned int nr, unsigned int *in, u64 *bytes)
+			     struct weir_trace *const *traces, unsigned int nr, unsigned int *in,
+			     u64 *bytes)
 {
 	struct weir_ring_view ring;
 	unsigned int i, cpu;
@@ -45,7 +50,8 @@ static void weir_process_sum(const struct weir_caller *caller, struct weir_sourc
 	*in = 0;
 	*bytes = 0;
 	for (i = 0; i < nr; i++) {
-		if (!weir_caller_sees_trace(caller, traces[i]) || !weir_source_in(source, traces[i]))
+		if (!weir_caller_sees_trace(caller, traces[i]) ||
+		    !weir_source_in(source, traces[i]))
 			continue;
 		++*in;
 		for (cpu = 0; cpu <= weir_daemon.nr_cpus; cpu++) {
@@ -55,7 +61,8 @@ static void weir_process_sum(const struct weir_caller *caller, struct weir_sourc
 	}
 }
 
-static int weir_processes_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_processes_show(const struct weir_caller *caller, const struct weir_place *place,
+			       struct weir_buf *out)
 {
 	struct weir_trace *traces[WEIR_SLOTS];
 	struct weir_source_list list;
@@ -75,7 +82,8 @@ static int weir_processes_show(const struct weir_caller *caller, const struct we
 			continue;
 		weir_process_sum(caller, source, traces, nr, &in, &bytes);
 		weir_buf_printf(out, "%d %u %.*s %u %llu\n", source->pid, source->uid,
-				(int)(strrchr(source->name, '-') - source->name), source->name, in, bytes);
+				(int)(strrchr(source->name, '-') - source->name), source->name, in,
+				bytes);
 	}
 	while (nr)
 		weir_trace_put(traces[--nr]);
@@ -83,10 +91,13 @@ static int weir_processes_show(const struct weir_caller *caller, const struct we
 	return err;
 }
 
-#define WEIR_DOT_ROW(NAME, INO)                                                                         \
-	static const struct weir_row weir_row_##NAME = {                                                \
-		.name = #NAME, .mode = 0444, .kind = WEIR_KIND_CONTROL, .ino = INO,                     \
-		.show = weir_##NAME##_show,                                                             \
+#define WEIR_DOT_ROW(NAME, INO)                          \
+	static const struct weir_row weir_row_##NAME = { \
+		.name = #NAME,                           \
+		.mode = 0444,                            \
+		.kind = WEIR_KIND_CONTROL,               \
+		.ino = INO,                              \
+		.show = weir_##NAME##_show,              \
 	}
 
 WEIR_DOT_ROW(version, 3);
@@ -96,7 +107,8 @@ WEIR_DOT_ROW(processes, 6);
 WEIR_DOT_ROW(errors, 7);
 
 static const struct weir_row *const weir_dot_rows[] = {
-	&weir_row_version, &weir_row_backend, &weir_row_clock, &weir_row_processes, &weir_row_errors, NULL,
+	&weir_row_version,   &weir_row_backend, &weir_row_clock,
+	&weir_row_processes, &weir_row_errors,	NULL,
 };
 
 const struct weir_row weir_row_dot = {
@@ -107,10 +119,10 @@ const struct weir_row weir_row_dot = {
 	.children = weir_dot_rows,
 };
 
-/* ---- the root directory -----------------------------------------------------------------------------------*/
+/* ---- the root directory -----------------------------------------------------------------------*/
 
-static int weir_root_find(const struct weir_caller *caller, const struct weir_place *dir, const char *name,
-			  struct weir_place *place)
+static int weir_root_find(const struct weir_caller *caller, const struct weir_place *dir,
+			  const char *name, struct weir_place *place)
 {
 	struct weir_trace *trace = weir_trace_find(name);
 
@@ -123,7 +135,8 @@ static int weir_root_find(const struct weir_caller *caller, const struct weir_pl
 	return trace ? 0 : -ENOENT;
 }
 
-static int weir_root_each(const struct weir_caller *caller, const struct weir_place *dir, struct weir_names *names)
+static int weir_root_each(const struct weir_caller *caller, const struct weir_place *dir,
+			  struct weir_names *names)
 {
 	struct weir_trace *traces[WEIR_SLOTS];
 	unsigned int i, nr = weir_traces(traces);
@@ -151,7 +164,7 @@ const struct weir_row weir_row_root = {
 	.each = weir_root_each,
 };
 
-/* ---- mkdir and rmdir ----------------------------------------------------------------------------------------*/
+/* ---- mkdir and rmdir --------------------------------------------------------------------------*/
 
 int weir_root_mkdir(const struct weir_caller *caller, const char *name)
 {
@@ -160,8 +173,10 @@ int weir_root_mkdir(const struct weir_caller *caller, const char *name)
 
 	err = weir_trace_create(name, caller->uid, caller->gid, weir_caller_tracing(caller), &why);
 	if (err == -EINVAL)
-		weir_error_add(caller->uid, "mkdir %s: %s; accepted: 1 to %d of A-Z a-z 0-9 . _ -, not starting with .",
-			       name, why ? why : "not a name", WEIR_TRACE_NAME_MAX);
+		weir_error_add(
+			caller->uid,
+			"mkdir %s: %s; accepted: 1 to %d of A-Z a-z 0-9 . _ -, not starting with .",
+			name, why ? why : "not a name", WEIR_TRACE_NAME_MAX);
 	else if (err && err != -EEXIST)
 		weir_error_add(caller->uid, "mkdir %s: %s", name, why ? why : strerror(-err));
 	return err;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nodes_source: a process's directory in a trace: cpuN, metadata, text. A CTF trace: beside metadata nothing
- * but streams is listed.
+ * nodes_source: a process's directory in a trace: cpuN, metadata, text. A CTF trace: beside
+ * metadata nothing but streams is listed.
  */
 #include "tree_i.h"
 
@@ -19,8 +19,8 @@ static bool weir_name_cpu(const char *name, unsigned int *cpu)
 	return !strcmp(check, name);
 }
 
-static int weir_source_find_name(const struct weir_caller *caller, const struct weir_place *dir, const char *name,
-				 struct weir_place *place)
+static int weir_source_find_name(const struct weir_caller *caller, const struct weir_place *dir,
+				 const char *name, struct weir_place *place)
 {
 	unsigned int cpu;
 	int err = -ENOENT;
@@ -41,7 +41,8 @@ static int weir_source_find_name(const struct weir_caller *caller, const struct 
 }
 
 /* metadata last: a copy then knows every event that it holds. */
-static int weir_source_each(const struct weir_caller *caller, const struct weir_place *dir, struct weir_names *names)
+static int weir_source_each(const struct weir_caller *caller, const struct weir_place *dir,
+			    struct weir_names *names)
 {
 	struct weir_view *view = weir_view_get(caller, dir->trace, dir->source);
 	struct weir_place place = *dir;
@@ -52,7 +53,8 @@ static int weir_source_each(const struct weir_caller *caller, const struct weir_
 		return -ENOMEM;
 	for (cpu = weir_view_next(view, 0); cpu >= 0; cpu = weir_view_next(view, cpu + 1)) {
 		place.state.cpu = cpu;
-		snprintf(name, sizeof(name), (u32)cpu < weir_daemon.nr_cpus ? "cpu%d" : "cpux", cpu);
+		snprintf(name, sizeof(name), (u32)cpu < weir_daemon.nr_cpus ? "cpu%d" : "cpux",
+			 cpu);
 		weir_names_add(names, &weir_row_cpu, &place, name);
 	}
 	weir_view_put(view);
@@ -61,15 +63,26 @@ static int weir_source_each(const struct weir_caller *caller, const struct weir_
 }
 
 const struct weir_row weir_row_source_text = {
-	.name = "text", .mode = 0440, .kind = WEIR_KIND_TEXT, .ino = 11, .unlisted = true,
+	.name = "text",
+	.mode = 0440,
+	.kind = WEIR_KIND_TEXT,
+	.ino = 11,
+	.unlisted = true,
 };
 
 const struct weir_row weir_row_metadata = {
-	.name = "metadata", .mode = 0440, .kind = WEIR_KIND_DATA, .ino = 10, .fill = weir_metadata_fill,
+	.name = "metadata",
+	.mode = 0440,
+	.kind = WEIR_KIND_DATA,
+	.ino = 10,
+	.fill = weir_metadata_fill,
 };
 
 const struct weir_row weir_row_cpu = {
-	.mode = 0440, .kind = WEIR_KIND_DATA, .ino = 1024, .fill = weir_stream_fill,
+	.mode = 0440,
+	.kind = WEIR_KIND_DATA,
+	.ino = 1024,
+	.fill = weir_stream_fill,
 };
 
 static const struct weir_row *const weir_source_rows[] = { &weir_row_source_text, NULL };

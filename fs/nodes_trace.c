@@ -2,23 +2,27 @@
 /* nodes_trace: a trace's directory: control/, status, text, marker, and a directory a source. */
 #include "tree_i.h"
 
-/* ---- status -----------------------------------------------------------------------------------------------*/
+/* ---- status -----------------------------------------------------------------------------------*/
 
-static const char weir_status_head[] = "source cpu mode produced consumed overwritten lost_events damaged subbufs\n";
+static const char weir_status_head[] =
+	"source cpu mode produced consumed overwritten lost_events damaged subbufs\n";
 
 /*
  * A stream's line:
  *   produced     bytes written since the trace was made or cleared, packet headers included
  *   consumed     bytes that live readers have taken
- *   overwritten  bytes of whole sub-buffers that are gone; every one of them was full. So the number of events in
- *                them is overwritten / subbuf_size times the events in a full sub-buffer, which of events of one
- *                size is (subbuf_size - 88) / (size rounded up to 8)
+ *   overwritten  bytes of whole sub-buffers that are gone; every one of them was full. So the
+ *                number of events in them is overwritten / subbuf_size times the events in a full
+ *                sub-buffer, which of events of one size is (subbuf_size - 88) / (size rounded up
+ *                to 8)
  *   lost_events  events that were not recorded
- *   damaged      packets that were cut because a record in them was bad, as far as somebody has read them
+ *   damaged      packets that were cut because a record in them was bad, as far as somebody has
+ *                read them
  *   subbufs      sub-buffers that hold something / all
  */
 static void weir_status_stream(struct weir_buf *out, const struct weir_source *source,
-			       const struct weir_trace *trace, unsigned int cpu, const struct weir_ring_view *ring)
+			       const struct weir_trace *trace, unsigned int cpu,
+			       const struct weir_ring_view *ring)
 {
 	bool discard = ring->epoch & WEIR_EPOCH_DISCARD;
 	unsigned int shift = weir_epoch_subbuf_shift(ring->epoch);
@@ -28,12 +32,13 @@ static void weir_status_stream(struct weir_buf *out, const struct weir_source *s
 	if (cpu < weir_daemon.nr_cpus)
 		snprintf(name, sizeof(name), "cpu%u", cpu);
 	weir_buf_printf(out, "%s %s %s %llu %u %llu %llu %llu %llu/%u\n", source->name, name,
-			discard ? "discard" : "overwrite", ring->end, 0, discard ? 0 : ring->begin, ring->lost,
-			weir_stream_damaged(source, trace, cpu), held,
+			discard ? "discard" : "overwrite", ring->end, 0, discard ? 0 : ring->begin,
+			ring->lost, weir_stream_damaged(source, trace, cpu), held,
 			1u << (weir_epoch_ring_shift(ring->epoch) - shift));
 }
 
-static int weir_status_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_status_show(const struct weir_caller *caller, const struct weir_place *place,
+			    struct weir_buf *out)
 {
 	struct weir_trace *trace = place->trace;
 	struct weir_source_list list;
@@ -56,9 +61,10 @@ static int weir_status_show(const struct weir_caller *caller, const struct weir_
 	return err;
 }
 
-/* ---- marker -----------------------------------------------------------------------------------------------*/
+/* ---- marker -----------------------------------------------------------------------------------*/
 
-static int weir_marker_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out)
+static int weir_marker_show(const struct weir_caller *caller, const struct weir_place *place,
+			    struct weir_buf *out)
 {
 	(void)caller;
 	(void)place;
@@ -66,8 +72,8 @@ static int weir_marker_show(const struct weir_caller *caller, const struct weir_
 	return 0;
 }
 
-static int weir_marker_store(const struct weir_caller *caller, const struct weir_place *place, char *text, size_t len,
-			     bool append, const char **why)
+static int weir_marker_store(const struct weir_caller *caller, const struct weir_place *place,
+			     char *text, size_t len, bool append, const char **why)
 {
 	const char *end = text + len, *next;
 	int err;
@@ -88,10 +94,10 @@ static int weir_marker_store(const struct weir_caller *caller, const struct weir
 	return 0;
 }
 
-/* ---- the directory ----------------------------------------------------------------------------------------*/
+/* ---- the directory ----------------------------------------------------------------------------*/
 
-static int weir_trace_find_name(const struct weir_caller *caller, const struct weir_place *dir, const char *name,
-				struct weir_place *place)
+static int weir_trace_find_name(const struct weir_caller *caller, const struct weir_place *dir,
+				const char *name, struct weir_place *place)
 {
 	struct weir_source *source = weir_trace_source(dir->trace, name);
 
@@ -101,12 +107,15 @@ static int weir_trace_find_name(const struct weir_caller *caller, const struct w
 		weir_source_put(source);
 		return -ENOENT;
 	}
-	*place = (struct weir_place){ .row = &weir_row_source, .trace = dir->trace, .source = source };
+	*place = (struct weir_place){ .row = &weir_row_source,
+				      .trace = dir->trace,
+				      .source = source };
 	weir_trace_get(dir->trace);
 	return 0;
 }
 
-static int weir_trace_each(const struct weir_caller *caller, const struct weir_place *dir, struct weir_names *names)
+static int weir_trace_each(const struct weir_caller *caller, const struct weir_place *dir,
+			   struct weir_names *names)
 {
 	struct weir_source_list list;
 	size_t i;
@@ -114,7 +123,8 @@ static int weir_trace_each(const struct weir_caller *caller, const struct weir_p
 
 	err = weir_source_list(caller, dir->trace, &list);
 	for (i = 0; i < list.nr; i++) {
-		const struct weir_place place = { .row = &weir_row_source, .trace = dir->trace,
+		const struct weir_place place = { .row = &weir_row_source,
+						  .trace = dir->trace,
 						  .source = list.source[i] };
 
 		weir_names_add(names, &weir_row_source, &place, list.source[i]->name);
@@ -124,11 +134,18 @@ static int weir_trace_each(const struct weir_caller *caller, const struct weir_p
 }
 
 const struct weir_row weir_row_status = {
-	.name = "status", .mode = 0444, .kind = WEIR_KIND_CONTROL, .ino = 12, .show = weir_status_show,
+	.name = "status",
+	.mode = 0444,
+	.kind = WEIR_KIND_CONTROL,
+	.ino = 12,
+	.show = weir_status_show,
 };
 
 const struct weir_row weir_row_trace_text = {
-	.name = "text", .mode = 0444, .kind = WEIR_KIND_TEXT, .ino = 13,
+	.name = "text",
+	.mode = 0444,
+	.kind = WEIR_KIND_TEXT,
+	.ino = 13,
 };
 
 const struct weir_row weir_row_marker = {

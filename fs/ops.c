@@ -5,7 +5,7 @@
 
 #include "tree_i.h"
 
-/* ---- threads --------------------------------------------------------------------------------------------------*/
+/* ---- threads ----------------------------------------------------------------------------------*/
 
 static pthread_key_t weir_worker_key;
 static __thread bool weir_worker_known;
@@ -40,11 +40,12 @@ static void weir_op_init(void *data, struct fuse_conn_info *conn)
 	(void)data;
 	pthread_key_create(&weir_worker_key, weir_worker_end);
 	conn->max_read = WEIR_READ_MAX;
-	/* Entries hold for no time at all, so attributes that came with names would be asked for again. */
+	/* Entries hold for no time at all, so attributes that came with names would be asked for
+	 * again. */
 	conn->want &= ~(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 }
 
-/* ---- names and attributes -------------------------------------------------------------------------------------*/
+/* ---- names and attributes ---------------------------------------------------------------------*/
 
 static void weir_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -56,7 +57,8 @@ static void weir_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	err = weir_node_find(&caller, parent, name, &entry);
 	if (err)
 		fuse_reply_err(req, -err);
-	else if (fuse_reply_entry(req, &entry) == -ENOENT) /* interrupted: the kernel did not take it */
+	else if (fuse_reply_entry(req, &entry) ==
+		 -ENOENT) /* interrupted: the kernel did not take it */
 		weir_node_forget(entry.ino, 1);
 }
 
@@ -87,9 +89,10 @@ static void weir_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_inf
 	fuse_reply_attr(req, &st, weir_place_timeout(place));
 }
 
-/* Truncation of what can be written to is what `>` does: nothing, the write replaces. Setting what is already
- * so, and times, is accepted and does nothing. */
-static void weir_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+/* Truncation of what can be written to is what `>` does: nothing, the write replaces. Setting
+ * what is already so, and times, is accepted and does nothing. */
+static void weir_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+			    struct fuse_file_info *fi)
 {
 	const struct weir_place *place = weir_node_place(ino);
 	struct stat st;
@@ -138,7 +141,7 @@ static void weir_op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-/* ---- making and removing ----------------------------------------------------------------------------------------*/
+/* ---- making and removing ----------------------------------------------------------------------*/
 
 static void weir_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
@@ -162,7 +165,8 @@ static void weir_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, parent == FUSE_ROOT_ID ? -weir_root_rmdir(&caller, name) : EPERM);
 }
 
-static void weir_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+static void weir_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+			  dev_t rdev)
 {
 	(void)parent;
 	(void)name;
@@ -190,8 +194,8 @@ static void weir_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, cons
 	weir_op_unlink(req, parent, name);
 }
 
-static void weir_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-			   const char *new_name, unsigned int flags)
+static void weir_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+			   fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
 	(void)new_parent;
 	(void)new_name;
@@ -199,7 +203,7 @@ static void weir_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, 
 	weir_op_unlink(req, parent, name);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------*/
+/* ---- files ------------------------------------------------------------------------------------*/
 
 static void weir_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -214,7 +218,8 @@ static void weir_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 		weir_file_release(fi);
 }
 
-static void weir_op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset, struct fuse_file_info *fi)
+static void weir_op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset,
+			 struct fuse_file_info *fi)
 {
 	struct weir_caller caller = weir_begin(req);
 
@@ -222,8 +227,8 @@ static void weir_op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offse
 	weir_file_read(req, &caller, fi, len, offset);
 }
 
-static void weir_op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t len, off_t offset,
-			  struct fuse_file_info *fi)
+static void weir_op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t len,
+			  off_t offset, struct fuse_file_info *fi)
 {
 	struct weir_caller caller = weir_begin(req);
 	int err = weir_file_write(&caller, fi, data, len);
@@ -257,7 +262,8 @@ static void weir_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_inf
 		weir_dir_release(fi);
 }
 
-static void weir_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset, struct fuse_file_info *fi)
+static void weir_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset,
+			    struct fuse_file_info *fi)
 {
 	struct weir_caller caller = weir_begin(req);
 
@@ -271,7 +277,8 @@ static void weir_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_
 	fuse_reply_err(req, 0);
 }
 
-/* What is not here the kernel finds missing once and does not ask again: extended attributes, flush, fsync. */
+/* What is not here the kernel finds missing once and does not ask again: extended attributes,
+ * flush, fsync. */
 const struct fuse_lowlevel_ops weir_ops = {
 	.init = weir_op_init,
 	.lookup = weir_op_lookup,

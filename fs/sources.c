@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sources: those of a trace, or all, that a caller may see; taken in one moment, with references. */
+/* sources: those of a trace, or all, that a caller may see; taken in one moment, with
+ * references. */
 #include "tree_i.h"
 
 struct weir_source_query {
@@ -33,7 +34,8 @@ static int weir_source_list_add(struct weir_source *source, void *arg)
 	return 0;
 }
 
-int weir_source_list(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source_list *list)
+int weir_source_list(const struct weir_caller *caller, struct weir_trace *trace,
+		     struct weir_source_list *list)
 {
 	struct weir_source_query query = {
 		.caller = caller,

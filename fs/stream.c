@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stream: the bytes of cpuN. Where every packet begins follows from the ring's positions alone, so that the
- * size is known before anything is copied:
+ * stream: the bytes of cpuN. Where every packet begins follows from the ring's positions alone, so
+ * that the size is known before anything is copied:
  *
  *   whole sub-buffers | the open one, up to its last record, rounded up to 8
  *
- * If events were lost, an empty packet follows that has counted all of them, and where the stream's first packet
- * is still there an empty one that has counted none leads: readers know a loss by the difference of two packets.
- * So packets number from 1; the one that leads is 0.
+ * If events were lost, an empty packet follows that has counted all of them, and where the stream's
+ * first packet is still there an empty one that has counted none leads: readers know a loss by the
+ * difference of two packets. So packets number from 1; the one that leads is 0.
  *
- * Sub-buffers that the writer has taken in the meantime become one empty packet of their size. It stands at the
- * beginning: when one is found to be gone, those before it, though copied in time, go too, since readers warn of
- * a hole in a stream but not of where it starts.
+ * Sub-buffers that the writer has taken in the meantime become one empty packet of their size. It
+ * stands at the beginning: when one is found to be gone, those before it, though copied in time, go
+ * too, since readers warn of a hole in a stream but not of where it starts.
  */
 #include "../lib/core/weir_packet.h"
 #include "tree_i.h"
@@ -30,14 +30,15 @@ static bool weir_stream_leads(const struct weir_ring_view *ring)
 	return ring->lost && !ring->begin;
 }
 
-/* Bounds a sampled ring and computes the file's size. -ENODATA: there is no file; -EIO: nonsense. */
+/* Bounds a sampled ring and computes the file's size. -ENODATA: there is no file; -EIO:
+ * nonsense. */
 int weir_state_fix(struct weir_state *state)
 {
 	struct weir_ring_view *ring = &state->ring;
 	u64 size = weir_epoch_subbuf_size(ring->epoch), open;
 
-	if (ring->end < ring->begin || ring->end - ring->begin > weir_epoch_ring_size(ring->epoch) ||
-	    ring->begin & (size - 1))
+	if (ring->end < ring->begin ||
+	    ring->end - ring->begin > weir_epoch_ring_size(ring->epoch) || ring->begin & (size - 1))
 		return -EIO;
 	open = ring->end > ring->begin ? ((ring->end - 1) & (size - 1)) + 1 : 0;
 	if (open < WEIR_PACKET_FIRST) { /* not even a header */
@@ -74,7 +75,8 @@ void weir_stream_damage(const struct weir_place *place, u64 seq)
 	pthread_mutex_unlock(&weir_damages_lock);
 }
 
-u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace, unsigned int cpu)
+u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace,
+			unsigned int cpu)
 {
 	u64 epoch = READ_ONCE(trace->epoch), count = 0;
 	unsigned int i;
@@ -107,7 +109,8 @@ static void weir_fill_gap(struct weir_fill *fill, u64 seq, u64 time, u64 discard
 	fill->gone = true;
 	fill->stream.time = 0;
 	fill->stream.discarded = 0;
-	weir_packet_make_empty(&fill->stream, fill->data, fill->next - fill->data, seq, time, discarded);
+	weir_packet_make_empty(&fill->stream, fill->data, fill->next - fill->data, seq, time,
+			       discarded);
 }
 
 static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, size_t size)
@@ -119,9 +122,10 @@ static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, s
 	struct weir_packet header;
 	int err;
 
-	err = source->backend->read(source, place->trace->slot, place->state.cpu, ring->epoch, position,
-				    fill->next, len);
-	if (err || source->backend->valid_from(source, place->trace->slot, place->state.cpu, ring) > position) {
+	err = source->backend->read(source, place->trace->slot, place->state.cpu, ring->epoch,
+				    position, fill->next, len);
+	if (err || source->backend->valid_from(source, place->trace->slot, place->state.cpu, ring) >
+			   position) {
 		fill->gap = true;
 		fill->next += size;
 		return;
@@ -180,6 +184,7 @@ int weir_stream_fill(const struct weir_place *place, void *data)
 		weir_fill_lead(&fill);
 	time = fill.stream.time ? fill.stream.time : state->latest;
 	if (ring->lost)
-		weir_packet_make_empty(&fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time, ring->lost);
+		weir_packet_make_empty(&fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time,
+				       ring->lost);
 	return 0;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sweeper: a thread that frees what is no longer asked for, once a second: views, idle copies, and the kernel's
- * memory of processes that are gone, which would hold theirs. It calls the kernel, so it holds no lock meanwhile.
+ * sweeper: a thread that frees what is no longer asked for, once a second: views, idle copies, and
+ * the kernel's memory of processes that are gone, which would hold theirs. It calls the kernel, so
+ * it holds no lock meanwhile.
  */
 #include <errno.h>
 #include <signal.h>
@@ -40,7 +41,8 @@ static void *weir_sweeper_run(void *unused)
 		until.tv_sec++;
 		pthread_mutex_lock(&weir_sweeper.lock);
 		while (!weir_sweeper.stop &&
-		       pthread_cond_timedwait(&weir_sweeper.wake, &weir_sweeper.lock, &until) != ETIMEDOUT)
+		       pthread_cond_timedwait(&weir_sweeper.wake, &weir_sweeper.lock, &until) !=
+			       ETIMEDOUT)
 			;
 		stop = weir_sweeper.stop;
 		pthread_mutex_unlock(&weir_sweeper.lock);

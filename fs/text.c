@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * text: the records of all streams, merged by time, one a line. Rendered while it is read, so a text of any
- * length costs a window a stream. Sub-buffers that the writer has taken in the meantime are skipped, and a line
- * that starts with # says so. What is small is copied when the text is opened, and waits for its reader.
+ * text: the records of all streams, merged by time, one a line. Rendered while it is read, so a
+ * text of any length costs a window a stream. Sub-buffers that the writer has taken in the meantime
+ * are skipped, and a line that starts with # says so. What is small is copied when the text is
+ * opened, and waits for its reader.
  */
 #include "text_i.h"
 
 #define WEIR_TEXT_COPY (32ull << 20) /* bytes of streams that are copied */
-#define WEIR_LINE_MAX 4096u /* first guess at a line's length */
+#define WEIR_LINE_MAX 4096u	     /* first guess at a line's length */
 
 struct weir_text {
 	struct weir_text_stream *stream;
@@ -15,13 +16,13 @@ struct weir_text {
 	struct weir_text_stream **heap; /* by time of the next record */
 	unsigned int heaped;
 	struct weir_text_scratch scratch; /* a sub-buffer */
-	struct weir_buf out; /* rendered; its first byte is at `offset` of the file */
+	struct weir_buf out;		  /* rendered; its first byte is at `offset` of the file */
 	u64 offset;
 	uid_t uid; /* whose quota holds `charged` */
 	u64 charged;
 };
 
-/* ---- the heap ---------------------------------------------------------------------------------------------*/
+/* ---- the heap ---------------------------------------------------------------------------------*/
 
 static bool weir_text_before(const struct weir_text_stream *a, const struct weir_text_stream *b)
 {
@@ -47,8 +48,9 @@ static void weir_text_sift(struct weir_text *text, unsigned int at)
 static void weir_text_skipped(struct weir_text *text, struct weir_text_stream *stream)
 {
 	if (stream->skipped)
-		weir_buf_printf(&text->out, "# %s cpu%u: %llu bytes overwritten before they were read\n",
-				stream->place.source->name, stream->place.state.cpu, stream->skipped);
+		weir_buf_printf(
+			&text->out, "# %s cpu%u: %llu bytes overwritten before they were read\n",
+			stream->place.source->name, stream->place.state.cpu, stream->skipped);
 	stream->skipped = 0;
 }
 
@@ -72,7 +74,7 @@ static void weir_text_start(struct weir_text *text)
 		weir_text_sift(text, i);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------*/
+/* ---- lines ------------------------------------------------------------------------------------*/
 
 static void weir_text_line(struct weir_text *text, const struct weir_text_stream *stream)
 {
@@ -120,8 +122,9 @@ static bool weir_text_render(struct weir_text *text)
 }
 
 /*
- * Bytes of the text at `offset`: a pointer that holds until the next call. Reading on is what it is made for;
- * a reader that seeks forward waits while what lies between is rendered, one that seeks back starts anew.
+ * Bytes of the text at `offset`: a pointer that holds until the next call. Reading on is what it is
+ * made for; a reader that seeks forward waits while what lies between is rendered, one that seeks
+ * back starts anew.
  */
 int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got)
 {
@@ -130,7 +133,8 @@ int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **
 	while (text->offset + text->out.len < offset + len) {
 		size_t before = min(offset - text->offset, (u64)text->out.len);
 
-		if (before && (before > WEIR_READ_MAX || before == text->out.len)) { /* what lies before is not needed */
+		if (before && (before > WEIR_READ_MAX ||
+			       before == text->out.len)) { /* what lies before is not needed */
 			text->out.len -= before;
 			memmove(text->out.data, text->out.data + before, text->out.len);
 			text->offset += before;
@@ -149,9 +153,10 @@ int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **
 	return 0;
 }
 
-/* ---- open and close ---------------------------------------------------------------------------------------*/
+/* ---- open and close ---------------------------------------------------------------------------*/
 
-static int weir_text_add(struct weir_text *text, struct weir_trace *trace, struct weir_source *source)
+static int weir_text_add(struct weir_text *text, struct weir_trace *trace,
+			 struct weir_source *source)
 {
 	struct weir_view *view = weir_view_now(trace, source);
 	struct weir_text_stream *stream;
@@ -169,8 +174,9 @@ static int weir_text_add(struct weir_text *text, struct weir_trace *trace, struc
 		text->stream = stream;
 		stream += text->nr++;
 		memset(stream, 0, sizeof(*stream));
-		stream->place = (struct weir_place){ .row = &weir_row_cpu, .trace = trace, .source = source,
-						     .state = state };
+		stream->place = (struct weir_place){
+			.row = &weir_row_cpu, .trace = trace, .source = source, .state = state
+		};
 		weir_trace_get(trace);
 		weir_source_get(source);
 	}
@@ -188,7 +194,8 @@ static int weir_text_memory(struct weir_text *text)
 	for (i = 0; i < text->nr; i++) {
 		struct weir_text_stream *stream = &text->stream[i];
 
-		err = weir_text_stream_init(stream, text->uid, copies + stream->place.state.size <= WEIR_TEXT_COPY);
+		err = weir_text_stream_init(stream, text->uid,
+					    copies + stream->place.state.size <= WEIR_TEXT_COPY);
 		if (err)
 			return err;
 		if (stream->copy) {
@@ -208,9 +215,10 @@ static int weir_text_memory(struct weir_text *text)
 	return text->scratch.data && text->heap ? 0 : -ENOMEM;
 }
 
-/* Every source of the trace, each of which the caller must be allowed to read; in a trace of all users' processes,
- * those that it may read. */
-static int weir_text_sources(struct weir_text *text, const struct weir_caller *caller, struct weir_trace *trace)
+/* Every source of the trace, each of which the caller must be allowed to read; in a trace of all
+ * users' processes, those that it may read. */
+static int weir_text_sources(struct weir_text *text, const struct weir_caller *caller,
+			     struct weir_trace *trace)
 {
 	struct weir_source_list list;
 	size_t i;
@@ -225,7 +233,8 @@ static int weir_text_sources(struct weir_text *text, const struct weir_caller *c
 	return err;
 }
 
-int weir_text_open(const struct weir_caller *caller, const struct weir_place *place, struct weir_text **opened)
+int weir_text_open(const struct weir_caller *caller, const struct weir_place *place,
+		   struct weir_text **opened)
 {
 	struct weir_text *text = calloc(1, sizeof(*text));
 	int err;

@@ -11,10 +11,10 @@ struct weir_text_stream {
 	struct weir_place place;
 	struct weir_packet_stream packet; /* as it was before the packet at `position` */
 	u8 uuid[16];
-	u64 position; /* of the packet that the window is from */
+	u64 position;  /* of the packet that the window is from */
 	size_t resume; /* where in the packet the next window starts; 0: at its first record */
 	u64 resume_time;
-	u64 skipped; /* bytes that were overwritten, not told yet */
+	u64 skipped;		/* bytes that were overwritten, not told yet */
 	struct weir_copy *copy; /* all of it, taken at the open; else NULL, and a window is used */
 	u8 *window;
 	size_t window_size;

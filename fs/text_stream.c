@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * text_stream: the records of one stream. From a copy, as who opens cpuN gets it; or in constant memory: a window
- * of records is kept, and when it is used up, the sub-buffer is read again, made into a packet again, and the
- * next records are taken.
+ * text_stream: the records of one stream. From a copy, as who opens cpuN gets it; or in constant
+ * memory: a window of records is kept, and when it is used up, the sub-buffer is read again, made
+ * into a packet again, and the next records are taken.
  */
 #include "text_i.h"
 
@@ -19,11 +19,13 @@ static size_t weir_text_packet(struct weir_text_scratch *scratch, struct weir_te
 	size_t len = min(size, ring->end - stream->position);
 	struct weir_packet header;
 
-	if (source->backend->read(source, slot, cpu, ring->epoch, stream->position, scratch->data, len) ||
+	if (source->backend->read(source, slot, cpu, ring->epoch, stream->position, scratch->data,
+				  len) ||
 	    source->backend->valid_from(source, slot, cpu, ring) > stream->position)
 		return 0;
 	*packet = stream->packet;
-	weir_packet_make(packet, scratch->data, len, weir_align8(len), weir_stream_seq(ring, stream->position),
+	weir_packet_make(packet, scratch->data, len, weir_align8(len),
+			 weir_stream_seq(ring, stream->position),
 			 stream->position + len == ring->end);
 	if (packet->damaged != stream->packet.damaged)
 		weir_stream_damage(&stream->place, weir_stream_seq(ring, stream->position));
@@ -33,8 +35,10 @@ static size_t weir_text_packet(struct weir_text_scratch *scratch, struct weir_te
 	return header.content_size / 8;
 }
 
-/* Copies records from scratch[resume] on into the window, as many as fit; false: there are none left. */
-static bool weir_text_window(struct weir_text_scratch *scratch, struct weir_text_stream *stream, size_t end)
+/* Copies records from scratch[resume] on into the window, as many as fit; false: there are none
+ * left. */
+static bool weir_text_window(struct weir_text_scratch *scratch, struct weir_text_stream *stream,
+			     size_t end)
 {
 	struct weir_walk walk = stream->walk;
 	struct weir_record record;
@@ -48,7 +52,8 @@ static bool weir_text_window(struct weir_text_scratch *scratch, struct weir_text
 	stream->walk.time = walk.time;
 	while (walk.offset < end && weir_walk_next(&walk, &record) > 0 &&
 	       (walk.offset - start <= stream->window_size || stop == start)) {
-		if (walk.offset - start > stream->window_size) { /* one record, larger than the window */
+		if (walk.offset - start >
+		    stream->window_size) { /* one record, larger than the window */
 			u8 *window = realloc(stream->window, walk.offset - start);
 
 			if (!window)
@@ -144,7 +149,8 @@ int weir_text_stream_init(struct weir_text_stream *stream, uid_t uid, bool copy)
 		if (err)
 			return err;
 	}
-	weir_source_uuid(stream->place.source, stream->place.trace, state->ring.epoch, stream->uuid);
+	weir_source_uuid(stream->place.source, stream->place.trace, state->ring.epoch,
+			 stream->uuid);
 	stream->packet = (struct weir_packet_stream){
 		.uuid = stream->uuid,
 		.cpu = state->cpu,

@@ -2,9 +2,10 @@
 /*
  * tree: nodes, which are the places that the kernel knows.
  *
- * A node's number is its address. Equal places are one node, so a data file whose state has not changed keeps
- * its number, and the kernel its cached pages; every other state is a node of its own. st_ino stays the same
- * all the while: it is made of the serial numbers of trace and source, and the row.
+ * A node's number is its address. Equal places are one node, so a data file whose state has not
+ * changed keeps its number, and the kernel its cached pages; every other state is a node of its
+ * own. st_ino stays the same all the while: it is made of the serial numbers of trace and source,
+ * and the row.
  */
 #include "tree_i.h"
 
@@ -53,14 +54,15 @@ void weir_place_put(struct weir_place *place)
 		weir_trace_put(place->trace);
 }
 
-/* ---- attributes -----------------------------------------------------------------------------------------*/
+/* ---- attributes -------------------------------------------------------------------------------*/
 
 ino_t weir_place_ino(const struct weir_row *row, const struct weir_place *place)
 {
 	u64 trace = place->trace ? place->trace->serial : 0;
 	u64 source = place->source ? place->source->serial : 0;
 
-	return trace << 40 ^ source << 13 ^ (row->ino + (row == &weir_row_cpu ? place->state.cpu : 0));
+	return trace << 40 ^ source << 13 ^
+	       (row->ino + (row == &weir_row_cpu ? place->state.cpu : 0));
 }
 
 static struct timespec weir_place_time(const struct weir_place *place)
@@ -83,13 +85,14 @@ void weir_place_stat(const struct weir_place *place, struct stat *st)
 	memset(st, 0, sizeof(*st));
 	st->st_ino = weir_place_ino(row, place);
 	st->st_mode = row->mode | (row->kind == WEIR_KIND_DIR ? S_IFDIR : S_IFREG);
-	st->st_nlink = 1; /* of a directory: not known, so that nobody infers the number of its directories */
+	st->st_nlink = 1; /* nobody is to infer a number of directories */
 	st->st_blksize = 4096;
 	st->st_uid = weir_daemon.uid;
 	st->st_gid = getegid();
 	if (place->source) {
 		st->st_uid = place->source->dir_uid;
-		st->st_gid = weir_daemon.tracing != (gid_t)-1 ? weir_daemon.tracing : place->source->dir_gid;
+		st->st_gid = weir_daemon.tracing != (gid_t)-1 ? weir_daemon.tracing
+							      : place->source->dir_gid;
 	} else if (place->trace) {
 		st->st_uid = place->trace->owner;
 		st->st_gid = place->trace->group;
@@ -109,12 +112,13 @@ double weir_place_timeout(const struct weir_place *place)
 	return place->row->kind == WEIR_KIND_DATA ? 86400 : 60;
 }
 
-/* ---- look-up and forget -----------------------------------------------------------------------------------*/
+/* ---- look-up and forget -----------------------------------------------------------------------*/
 
 static bool weir_state_equal(const struct weir_state *a, const struct weir_state *b)
 {
-	return a->ring.end == b->ring.end && a->ring.begin == b->ring.begin && a->ring.lost == b->ring.lost &&
-	       a->ring.epoch == b->ring.epoch && a->count == b->count && a->cpu == b->cpu && a->size == b->size;
+	return a->ring.end == b->ring.end && a->ring.begin == b->ring.begin &&
+	       a->ring.lost == b->ring.lost && a->ring.epoch == b->ring.epoch &&
+	       a->count == b->count && a->cpu == b->cpu && a->size == b->size;
 }
 
 static bool weir_place_equal(const struct weir_place *a, const struct weir_place *b)
@@ -162,15 +166,17 @@ found:
 	return node;
 }
 
-static int weir_dir_find(const struct weir_caller *caller, const struct weir_place *dir, const char *name,
-			 struct weir_place *place)
+static int weir_dir_find(const struct weir_caller *caller, const struct weir_place *dir,
+			 const char *name, struct weir_place *place)
 {
 	const struct weir_row *const *row;
 
 	for (row = dir->row->children; row && *row; row++) {
 		if (strcmp((*row)->name, name))
 			continue;
-		*place = (struct weir_place){ .row = *row, .trace = dir->trace, .source = dir->source };
+		*place = (struct weir_place){ .row = *row,
+					      .trace = dir->trace,
+					      .source = dir->source };
 		if (place->trace)
 			weir_trace_get(place->trace);
 		if (place->source)

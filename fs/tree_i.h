@@ -7,12 +7,13 @@
  *   node    a place that the kernel knows by number, counted by its look-ups
  *   file    a node that somebody has open
  *
- * `kind` alone decides how a file is opened and read (file.c). A row with show() is a pseudo-file, one with
- * store() can be written; one row and one or two functions add a file.
+ * `kind` alone decides how a file is opened and read (file.c). A row with show() is a pseudo-file,
+ * one with store() can be written; one row and one or two functions add a file.
  *
  * Locks, none held while another is taken, none held while the kernel is called:
- *   nodes (tree.c), views (view.c), the list of copies (copy.c), callers (caller.c), messages (errors.c), and
- *   one a file. A copy's own lock is held while its bytes are copied, so that later openers wait for them.
+ *   nodes (tree.c), views (view.c), the list of copies (copy.c), callers (caller.c), messages
+ *   (errors.c), and one a file. A copy's own lock is held while its bytes are copied, so that later
+ *   openers wait for them.
  */
 #ifndef WEIR_TREE_I_H
 #define WEIR_TREE_I_H
@@ -29,7 +30,7 @@
 
 #define WEIR_READ_MAX (1u << 20) /* bytes of a read request */
 
-/* ---- buf.c: text that grows ---------------------------------------------------------------------------*/
+/* ---- buf.c: text that grows -------------------------------------------------------------------*/
 
 struct weir_buf {
 	char *data;
@@ -39,10 +40,11 @@ struct weir_buf {
 
 char *weir_buf_room(struct weir_buf *out, size_t len);
 void weir_buf_put(struct weir_buf *out, const void *data, size_t len);
-void weir_buf_printf(struct weir_buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void weir_buf_printf(struct weir_buf *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void weir_buf_free(struct weir_buf *out);
 
-/* ---- caller.c: who asks -------------------------------------------------------------------------------*/
+/* ---- caller.c: who asks -----------------------------------------------------------------------*/
 
 struct weir_caller {
 	uid_t uid;
@@ -58,7 +60,7 @@ bool weir_caller_sees_trace(const struct weir_caller *caller, const struct weir_
 bool weir_caller_sees_source(const struct weir_caller *caller, const struct weir_trace *trace,
 			     const struct weir_source *source);
 
-/* ---- places and nodes ---------------------------------------------------------------------------------*/
+/* ---- places and nodes -------------------------------------------------------------------------*/
 
 enum weir_kind {
 	WEIR_KIND_DIR,
@@ -87,8 +89,8 @@ struct weir_place {
 
 /* Where names of a directory go. */
 struct weir_names;
-void weir_names_add(struct weir_names *names, const struct weir_row *row, const struct weir_place *place,
-		    const char *name);
+void weir_names_add(struct weir_names *names, const struct weir_row *row,
+		    const struct weir_place *place, const char *name);
 
 struct weir_row {
 	const char *name; /* NULL: `find` and `each` of the directory know */
@@ -99,14 +101,16 @@ struct weir_row {
 
 	/* directories: a table, then what is made up; the row named last in the listing */
 	const struct weir_row *const *children;
-	int (*find)(const struct weir_caller *caller, const struct weir_place *dir, const char *name,
-		    struct weir_place *place);
-	int (*each)(const struct weir_caller *caller, const struct weir_place *dir, struct weir_names *names);
+	int (*find)(const struct weir_caller *caller, const struct weir_place *dir,
+		    const char *name, struct weir_place *place);
+	int (*each)(const struct weir_caller *caller, const struct weir_place *dir,
+		    struct weir_names *names);
 
 	/* pseudo-files */
-	int (*show)(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out);
-	int (*store)(const struct weir_caller *caller, const struct weir_place *place, char *text, size_t len,
-		     bool append, const char **why);
+	int (*show)(const struct weir_caller *caller, const struct weir_place *place,
+		    struct weir_buf *out);
+	int (*store)(const struct weir_caller *caller, const struct weir_place *place, char *text,
+		     size_t len, bool append, const char **why);
 	size_t write_max;    /* bytes of a write; 0: enough for every setting */
 	const char *accepts; /* what store() would take: for .weir/errors */
 
@@ -116,7 +120,8 @@ struct weir_row {
 
 struct weir_node;
 
-extern const struct weir_row weir_row_root, weir_row_dot, weir_row_trace, weir_row_control, weir_row_source;
+extern const struct weir_row weir_row_root, weir_row_dot, weir_row_trace, weir_row_control,
+	weir_row_source;
 extern const struct weir_row weir_row_status, weir_row_marker;
 extern const struct weir_row weir_row_trace_text, weir_row_source_text;
 extern const struct weir_row weir_row_cpu, weir_row_metadata;
@@ -139,7 +144,7 @@ struct weir_node_count {
 	u64 nodes, lookups;
 } weir_node_count(void);
 
-/* ---- sources of a trace ---------------------------------------------------------------------------------*/
+/* ---- sources of a trace -----------------------------------------------------------------------*/
 
 struct weir_source_list {
 	struct weir_source **source; /* with references, by age */
@@ -149,10 +154,11 @@ struct weir_source_list {
 };
 
 /* Those that the caller sees in the trace (all that are attached, if `trace` is NULL). */
-int weir_source_list(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source_list *list);
+int weir_source_list(const struct weir_caller *caller, struct weir_trace *trace,
+		     struct weir_source_list *list);
 void weir_source_list_put(struct weir_source_list *list);
 
-/* ---- view.c: what one reader process sees of one source in one trace ---------------------------------------*/
+/* ---- view.c: what one reader process sees of one source in one trace --------------------------*/
 
 struct weir_view;
 void weir_view_init(void);
@@ -160,10 +166,10 @@ struct weir_view *weir_view_get(const struct weir_caller *caller, struct weir_tr
 				struct weir_source *source);
 struct weir_view *weir_view_now(struct weir_trace *trace, struct weir_source *source);
 void weir_view_put(struct weir_view *view);
-int weir_view_cpu(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source *source,
-		  unsigned int cpu, struct weir_state *state);
-int weir_view_metadata(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source *source,
-		       struct weir_state *state);
+int weir_view_cpu(const struct weir_caller *caller, struct weir_trace *trace,
+		  struct weir_source *source, unsigned int cpu, struct weir_state *state);
+int weir_view_metadata(const struct weir_caller *caller, struct weir_trace *trace,
+		       struct weir_source *source, struct weir_state *state);
 /* The next CPU with a file, from `cpu` on; -1: none. */
 int weir_view_next(const struct weir_view *view, unsigned int cpu);
 bool weir_view_state(const struct weir_view *view, unsigned int cpu, struct weir_state *state);
@@ -172,23 +178,26 @@ void weir_view_close(struct weir_view *view);
 void weir_view_sweep(bool all);
 
 int weir_state_fix(struct weir_state *state);
-size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *source, u64 epoch, u32 count);
+size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *source, u64 epoch,
+			  u32 count);
 int weir_metadata_fill(const struct weir_place *place, void *data);
 
-/* ---- copy.c: the bytes of data files -----------------------------------------------------------------------*/
+/* ---- copy.c: the bytes of data files ----------------------------------------------------------*/
 
 struct weir_copy;
 void weir_copy_init(void);
-int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **copy, bool *shared);
+int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **copy,
+		   bool *shared);
 const void *weir_copy_data(const struct weir_copy *copy);
 void weir_copy_close(struct weir_copy *copy);
 void weir_copy_sweep(bool all);
 u64 weir_copy_bytes(void);
 
-/* ---- stream.c: packets of a state -------------------------------------------------------------------------*/
+/* ---- stream.c: packets of a state -------------------------------------------------------------*/
 
 int weir_stream_fill(const struct weir_place *place, void *data);
-u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace, unsigned int cpu);
+u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace,
+			unsigned int cpu);
 /* The number of the packet at a position, or that would be there. */
 static inline u64 weir_stream_seq(const struct weir_ring_view *ring, u64 position)
 {
@@ -197,34 +206,44 @@ static inline u64 weir_stream_seq(const struct weir_ring_view *ring, u64 positio
 
 void weir_stream_damage(const struct weir_place *place, u64 seq);
 
-/* ---- text.c: records merged by time -----------------------------------------------------------------------*/
+/* ---- text.c: records merged by time -----------------------------------------------------------*/
 
 struct weir_text;
-int weir_text_open(const struct weir_caller *caller, const struct weir_place *place, struct weir_text **text);
+int weir_text_open(const struct weir_caller *caller, const struct weir_place *place,
+		   struct weir_text **text);
 int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got);
 void weir_text_close(struct weir_text *text);
 
-/* ---- errors.c ---------------------------------------------------------------------------------------------*/
+/* ---- available_events.c ------------------------------------------------------------------------*/
+
+int weir_available_events_show(const struct weir_caller *caller, const struct weir_place *place,
+			       struct weir_buf *out);
+
+/* ---- errors.c ---------------------------------------------------------------------------------*/
 
 void weir_error_add(uid_t uid, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int weir_errors_show(const struct weir_caller *caller, const struct weir_place *place, struct weir_buf *out);
+int weir_errors_show(const struct weir_caller *caller, const struct weir_place *place,
+		     struct weir_buf *out);
 
-/* ---- file.c: what is open; dir.c: open directories ----------------------------------------------------------*/
+/* ---- file.c: what is open; dir.c: open directories --------------------------------------------*/
 
 struct weir_file;
-int weir_file_open(const struct weir_caller *caller, const struct weir_place *place, struct fuse_file_info *fi);
-void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi, size_t len,
-		    off_t offset);
-int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data, size_t len);
+int weir_file_open(const struct weir_caller *caller, const struct weir_place *place,
+		   struct fuse_file_info *fi);
+void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi,
+		    size_t len, off_t offset);
+int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data,
+		    size_t len);
 void weir_file_release(struct fuse_file_info *fi);
 void weir_files_end(void);
 
-int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place, struct fuse_file_info *fi);
+int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place,
+		  struct fuse_file_info *fi);
 void weir_dir_read(fuse_req_t req, const struct weir_caller *caller, const struct weir_place *place,
 		   struct fuse_file_info *fi, size_t len, off_t offset);
 void weir_dir_release(struct fuse_file_info *fi);
 
-/* ---- the rest ---------------------------------------------------------------------------------------------*/
+/* ---- the rest ---------------------------------------------------------------------------------*/
 
 int weir_root_mkdir(const struct weir_caller *caller, const char *name);
 int weir_root_rmdir(const struct weir_caller *caller, const char *name);

@@ -2,14 +2,15 @@
 /*
  * view: what one reader process sees of one source in one trace.
  *
- * A reader such as babeltrace2 opens every file several times and expects the same bytes, and it expects
- * metadata to know every event in the streams. So the first look-up of metadata or a stream fixes, for that
- * process, the positions of all CPUs and then the number of event classes, in this order: a class is known
- * before a record of it is published. Later look-ups are answered from there, until the process has not asked
- * for two seconds, or ten have gone, and it has no file of the source open.
+ * A reader such as babeltrace2 opens every file several times and expects the same bytes, and it
+ * expects metadata to know every event in the streams. So the first look-up of metadata or a stream
+ * fixes, for that process, the positions of all CPUs and then the number of event classes, in this
+ * order: a class is known before a record of it is published. Later look-ups are answered from
+ * there, until the process has not asked for two seconds, or ten have gone, and it has no file of
+ * the source open.
  *
- * A view without open files never hides what is there by now: a look-up that it would answer with "no such
- * file" makes a new one.
+ * A view without open files never hides what is there by now: a look-up that it would answer with
+ * "no such file" makes a new one.
  */
 #include "tree_i.h"
 
@@ -60,7 +61,8 @@ static struct list_head *weir_view_bucket(pid_t process, const struct weir_trace
 static bool weir_view_holds(const struct weir_view *view, u64 now)
 {
 	return view->epoch == READ_ONCE(view->trace->epoch) &&
-	       (view->opens || (now - view->used < WEIR_VIEW_IDLE_MS && now - view->made < WEIR_VIEW_AGE_MS));
+	       (view->opens ||
+		(now - view->used < WEIR_VIEW_IDLE_MS && now - view->made < WEIR_VIEW_AGE_MS));
 }
 
 static void weir_view_free(struct weir_view *view)
@@ -90,7 +92,8 @@ void weir_view_put(struct weir_view *view)
 }
 
 /* Under the lock. */
-static struct weir_view *weir_view_look(struct list_head *bucket, pid_t process, const struct weir_trace *trace,
+static struct weir_view *weir_view_look(struct list_head *bucket, pid_t process,
+					const struct weir_trace *trace,
 					const struct weir_source *source)
 {
 	struct weir_view *view;
@@ -102,9 +105,11 @@ static struct weir_view *weir_view_look(struct list_head *bucket, pid_t process,
 	return NULL;
 }
 
-static struct weir_view *weir_view_make(pid_t process, struct weir_trace *trace, struct weir_source *source)
+static struct weir_view *weir_view_make(pid_t process, struct weir_trace *trace,
+					struct weir_source *source)
 {
-	struct weir_view *view = calloc(1, sizeof(*view) + (weir_daemon.nr_cpus + 1) * sizeof(view->cpu[0]));
+	struct weir_view *view =
+		calloc(1, sizeof(*view) + (weir_daemon.nr_cpus + 1) * sizeof(view->cpu[0]));
 	struct weir_view *small;
 	struct weir_state state;
 	unsigned int cpu;
@@ -149,7 +154,8 @@ static struct weir_view *weir_view_use(struct weir_view *view, const struct weir
 	return view;
 }
 
-/* The caller's view, made if there is none, or if there is only `stale`. With a reference; NULL: no memory. */
+/* The caller's view, made if there is none, or if there is only `stale`. With a reference; NULL:
+ * no memory. */
 static struct weir_view *weir_view_find(const struct weir_caller *caller, struct weir_trace *trace,
 					struct weir_source *source, const struct weir_view *stale)
 {
@@ -217,13 +223,14 @@ bool weir_view_state(const struct weir_view *view, unsigned int cpu, struct weir
 		;
 	if (i == view->nr)
 		return false;
-	*state = (struct weir_state){ .ring = view->cpu[i].ring, .count = view->count, .cpu = cpu,
-				      .latest = view->latest };
+	*state = (struct weir_state){
+		.ring = view->cpu[i].ring, .count = view->count, .cpu = cpu, .latest = view->latest
+	};
 	return !weir_state_fix(state);
 }
 
-int weir_view_cpu(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source *source,
-		  unsigned int cpu, struct weir_state *state)
+int weir_view_cpu(const struct weir_caller *caller, struct weir_trace *trace,
+		  struct weir_source *source, unsigned int cpu, struct weir_state *state)
 {
 	struct weir_view *view = weir_view_get(caller, trace, source), *fresh;
 	bool found;
@@ -243,8 +250,8 @@ int weir_view_cpu(const struct weir_caller *caller, struct weir_trace *trace, st
 	return found ? 0 : -ENOENT;
 }
 
-int weir_view_metadata(const struct weir_caller *caller, struct weir_trace *trace, struct weir_source *source,
-		       struct weir_state *state)
+int weir_view_metadata(const struct weir_caller *caller, struct weir_trace *trace,
+		       struct weir_source *source, struct weir_state *state)
 {
 	struct weir_view *view = weir_view_get(caller, trace, source);
 	u64 size;
@@ -256,7 +263,9 @@ int weir_view_metadata(const struct weir_caller *caller, struct weir_trace *trac
 		size = weir_metadata_size(trace, source, view->epoch, view->count);
 		WRITE_ONCE(view->metadata, size);
 	}
-	*state = (struct weir_state){ .ring.epoch = view->epoch, .count = view->count, .latest = view->latest,
+	*state = (struct weir_state){ .ring.epoch = view->epoch,
+				      .count = view->count,
+				      .latest = view->latest,
 				      .size = size };
 	weir_view_put(view);
 	return 0;
@@ -269,8 +278,8 @@ struct weir_view *weir_view_open(const struct weir_caller *caller, const struct 
 	struct weir_view *view;
 
 	pthread_mutex_lock(&weir_views_lock);
-	view = weir_view_look(weir_view_bucket(process, place->trace, place->source), process, place->trace,
-			      place->source);
+	view = weir_view_look(weir_view_bucket(process, place->trace, place->source), process,
+			      place->trace, place->source);
 	if (view) {
 		view->opens++;
 		view->refs++;
