@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * raw: system calls that libc has under names which a preloaded library may stand before, and most of which are
- * cancellation points. What weir does for itself must neither be an event of the program nor end its thread.
- * errno as in libc.
+ * raw: system calls that libc has under names which a preloaded library may stand before, and most
+ * of which are cancellation points. What weir does for itself must neither be an event of the
+ * program nor end its thread. errno as in libc.
  */
 #ifndef WEIR_CLIENT_RAW_H
 #define WEIR_CLIENT_RAW_H

@@ -10,9 +10,10 @@
  *   libc:readv     fd count result duration                   writev too; count of buffers
  *   libc:close     fd result duration                         fsync, fdatasync too
  *
- * The names that fortified programs call (__open_2, __read_chk ...) count as the plain ones. Only calls between
- * objects can be seen: what libc does inside itself (stdio's reads and writes, the open in fopen or opendir, what
- * posix_spawn and system do in the child) never comes by a preloaded library, nor do raw system calls.
+ * The names that fortified programs call (__open_2, __read_chk ...) count as the plain ones. Only
+ * calls between objects can be seen: what libc does inside itself (stdio's reads and writes, the
+ * open in fopen or opendir, what posix_spawn and system do in the child) never comes by a preloaded
+ * library, nor do raw system calls.
  */
 #undef _FORTIFY_SOURCE
 #undef _FILE_OFFSET_BITS

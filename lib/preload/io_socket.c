@@ -9,8 +9,8 @@
  *   libc:recvfrom    fd size flags result duration
  *   libc:sendmsg     fd flags result duration                 recvmsg too
  *
- * family, port and address are those that the program asked for, 0 and empty where there are none; address is the
- * 4 or 16 bytes of an internet address, the name of a local socket.
+ * family, port and address are those that the program asked for, 0 and empty where there are none;
+ * address is the 4 or 16 bytes of an internet address, the name of a local socket.
  */
 #undef _FORTIFY_SOURCE
 
@@ -34,7 +34,8 @@ static const struct weir_address no_address = { .bytes = "" };
 /* Errors with which a call may end before the kernel has read the address that it was given. */
 static inline int weir_address_unread(__s64 ret)
 {
-	return ret < 0 && (errno == EFAULT || errno == EBADF || errno == ENOTSOCK || errno == EINVAL);
+	return ret < 0 &&
+	       (errno == EFAULT || errno == EBADF || errno == ENOTSOCK || errno == EINVAL);
 }
 
 static struct weir_address weir_address(__s64 ret, const struct sockaddr *sa, socklen_t size)
@@ -60,22 +61,24 @@ static struct weir_address weir_address(__s64 ret, const struct sockaddr *sa, so
 
 WEIR_NEXT(int, connect, (int fd, __CONST_SOCKADDR_ARG address, socklen_t size), (fd, address, size))
 
-WEIR_EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+static WEIR_APART int traced_connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
 {
-	struct weir_address to;
-	__u64 start;
-	int ret;
+	__u64 start = weir_now();
+	int ret = next_connect(fd, address, size);
+	struct weir_address to = weir_address(ret, address.__sockaddr__, size);
 
-	if (weir_likely(!weir_enabled(libc, connect)))
-		return next_connect(fd, address, size);
-	start = weir_now();
-	ret = next_connect(fd, address, size);
-	to = weir_address(ret, address.__sockaddr__, size);
 	weir_trace_fields(libc, connect, weir_i32(fd, fd), weir_u16(family, to.family),
 			  weir_u16(port, to.port), weir_bytes(address, to.bytes, to.size),
 			  weir_i64(result, weir_result(ret)),
 			  weir_u64(duration, weir_now() - start));
 	return ret;
+}
+
+WEIR_EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+	if (weir_likely(!weir_enabled(libc, connect)))
+		return next_connect(fd, address, size);
+	return traced_connect(fd, address, size);
 }
 
 WEIR_TIMED(int, accept, (int fd, __SOCKADDR_ARG address, socklen_t *restrict size),
@@ -107,24 +110,27 @@ WEIR_NEXT(ssize_t, sendto,
 	   socklen_t size),
 	  (fd, buf, count, flags, address, size))
 
-WEIR_EXPORT ssize_t sendto(int fd, const void *buf, size_t count, int flags,
-			   __CONST_SOCKADDR_ARG address, socklen_t size)
+static WEIR_APART ssize_t traced_sendto(int fd, const void *buf, size_t count, int flags,
+					__CONST_SOCKADDR_ARG address, socklen_t size)
 {
-	struct weir_address to;
-	__u64 start;
-	ssize_t ret;
+	__u64 start = weir_now();
+	ssize_t ret = next_sendto(fd, buf, count, flags, address, size);
+	struct weir_address to = weir_address(ret, address.__sockaddr__, size);
 
-	if (weir_likely(!weir_enabled(libc, sendto)))
-		return next_sendto(fd, buf, count, flags, address, size);
-	start = weir_now();
-	ret = next_sendto(fd, buf, count, flags, address, size);
-	to = weir_address(ret, address.__sockaddr__, size);
 	weir_trace_fields(libc, sendto, weir_i32(fd, fd), weir_u64(size, count),
 			  weir_i32(flags, flags), weir_u16(family, to.family),
 			  weir_u16(port, to.port), weir_bytes(address, to.bytes, to.size),
 			  weir_i64(result, weir_result(ret)),
 			  weir_u64(duration, weir_now() - start));
 	return ret;
+}
+
+WEIR_EXPORT ssize_t sendto(int fd, const void *buf, size_t count, int flags,
+			   __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+	if (weir_likely(!weir_enabled(libc, sendto)))
+		return next_sendto(fd, buf, count, flags, address, size);
+	return traced_sendto(fd, buf, count, flags, address, size);
 }
 
 /* Fortified. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-only
-# Libraries for LD_PRELOAD, in a folder of their own: nobody links with them. They are never instrumented, since
-# they run before a sanitizer's own start.
+# Libraries for LD_PRELOAD, in a folder of their own: nobody links with them. They are never
+# instrumented, since they run before a sanitizer's own start.
 preloaddir = $(pkglibdir)/preload
 preload_LTLIBRARIES = \
 	lib/preload/libweir-malloc.la \

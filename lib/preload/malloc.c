@@ -8,9 +8,9 @@
  *   libc:reallocarray    old nmemb size ptr       libc:valloc          size ptr
  *   libc:free            ptr                      libc:pvalloc         size ptr
  *
- * Works with every allocator that the program brings along, except one linked into the executable itself, which
- * no preloaded library can stand before. free is recorded before the block is given back, so another thread that
- * gets it next has the later time.
+ * Works with every allocator that the program brings along, except one linked into the executable
+ * itself, which no preloaded library can stand before. free is recorded before the block is given
+ * back, so another thread that gets it next has the later time.
  */
 #include <malloc.h>
 
@@ -18,7 +18,7 @@
 #include "next.h"
 
 #define WEIR_ALLOC(type, name, params, args, ...)                                                  \
-	static WEIR_APART type traced_##name params                                                 \
+	static WEIR_APART type traced_##name params                                                \
 	{                                                                                          \
 		type ret = next_##name args;                                                       \
                                                                                                    \

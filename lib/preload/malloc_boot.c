@@ -69,7 +69,7 @@ static void *first_malloc(size_t size)
 	return boot_load() ? next_malloc(size) : boot_alloc(0, size);
 }
 
-/* While the functions are looked up, a block that is not of the arena cannot be given back, and stays. */
+/* While the functions are looked up, a block that is not the arena's can only be kept. */
 static void first_free(void *p)
 {
 	if (!boot_owns(p) && boot_load())

@@ -2,9 +2,10 @@
 /*
  * malloc_boot.h: the allocator behind the wrappers, from the first call on.
  *
- * The first call, which may come from the dynamic linker or another object's constructor, looks all functions up.
- * dlsym() may allocate while it does: those blocks come from a small static arena. Once they exist, next_free
- * and next_realloc stay functions that know them; else they are the allocator's own.
+ * The first call, which may come from the dynamic linker or another object's constructor, looks all
+ * functions up. dlsym() may allocate while it does: those blocks come from a small static arena.
+ * Once they exist, next_free and next_realloc stay functions that know them; else they are the
+ * allocator's own.
  */
 #ifndef WEIR_PRELOAD_MALLOC_BOOT_H
 #define WEIR_PRELOAD_MALLOC_BOOT_H

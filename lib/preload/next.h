@@ -4,12 +4,13 @@
  *
  *   WEIR_NEXT(int, fsync, (int fd), (fd))
  *
- * defines next_fsync, a pointer that is looked up once, when the library loads. Objects initialised earlier may
- * call the wrapper before that; the pointer therefore starts at a function that looks itself up. So a wrapper
- * whose event is disabled costs the site's branch and one indirect jump.
+ * defines next_fsync, a pointer that is looked up once, when the library loads. Objects initialised
+ * earlier may call the wrapper before that; the pointer therefore starts at a function that looks
+ * itself up. So a wrapper whose event is disabled costs the site's branch and one indirect jump.
  *
- * Wrappers keep no state of their own, per thread or otherwise: a signal handler that interrupts one, a longjmp out
- * of it and a vfork child that shares its parent's thread area have nothing to damage.
+ * Wrappers keep no state of their own, per thread or otherwise: a signal handler that interrupts
+ * one, a longjmp out of it and a vfork child that shares its parent's thread area have nothing to
+ * damage.
  */
 #ifndef WEIR_PRELOAD_NEXT_H
 #define WEIR_PRELOAD_NEXT_H
@@ -20,19 +21,19 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* These libraries are never unloaded: events go on through the destructors of others, to the end. */
+/* Never unloaded: events go on through the destructors of others, to the end. */
 #define WEIR_TRACE_RESIDENT
 #include <weir/trace.h>
 
 #define WEIR_EXPORT __attribute__((visibility("default")))
-/* Keeps the frame of an enabled event out of the way of a disabled one, which is then a branch and a jump. */
+/* Keeps the frame of an enabled event out of the disabled path: a branch and a jump. */
 #define WEIR_APART __attribute__((noinline))
 #define weir_likely(x) __builtin_expect(!!(x), 1)
 
 /*
- * The symbol NAME in the objects after this library, or NULL. Where libc has several versions of it, older C
- * libraries answer dlsym() with the oldest: VERSION (or NULL) names the one that programs are linked with.
- * Another wrapper in front of libc goes first, it need not know versions.
+ * The symbol NAME in the objects after this library, or NULL. Where libc has several versions of
+ * it, older C libraries answer dlsym() with the oldest: VERSION (or NULL) names the one that
+ * programs are linked with. Another wrapper in front of libc goes first, it need not know versions.
  */
 static inline void *weir_next(const char *name, const char *version)
 {
@@ -74,7 +75,7 @@ static inline void *weir_next(const char *name, const char *version)
 
 #define WEIR_NEXT(type, name, params, args) WEIR_NEXT_VERSION(type, name, NULL, params, args)
 
-/* Durations, in nanoseconds; the vDSO's clock, no system call. Asked only while an event is enabled. */
+/* For durations, in nanoseconds: the vDSO's clock. Asked only while an event is enabled. */
 static inline __u64 weir_now(void)
 {
 	int error = errno;

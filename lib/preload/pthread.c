@@ -8,9 +8,10 @@
  *   libc:pthread_create            thread start arg result duration
  *   libc:pthread_join              thread result duration
  *
- * result is 0 or a positive error number; duration is the time in the call, for a lock the time that it was
- * waited for. unlock is recorded before the mutex is given back, so its next owner has the later time. What libc
- * does inside itself (C11's mtx_lock, stdio's locks) does not come by here.
+ * result is 0 or a positive error number; duration is the time in the call, for a lock the time
+ * that it was waited for. unlock is recorded before the mutex is given back, so its next owner has
+ * the later time. What libc does inside itself (C11's mtx_lock, stdio's locks) does not come by
+ * here.
  */
 #include <pthread.h>
 

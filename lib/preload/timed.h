@@ -4,9 +4,10 @@
  *
  *   WEIR_TIMED(int, fsync, (int fd), (fd), weir_i32(fd, fd))
  *
- * defines fsync() with the event libc:fsync {fd, result, duration}. A field may use `ret`, what the call returned.
- * The event's result is ret, or -errno when that is negative; duration is in nanoseconds. A call that does not
- * return (cancelled, left by longjmp, cut short by the end of the process) leaves no event.
+ * defines fsync() with the event libc:fsync {fd, result, duration}. A field may use `ret`, what the
+ * call returned. The event's result is ret, or -errno when that is negative; duration is in
+ * nanoseconds. A call that does not return (cancelled, left by longjmp, cut short by the end of the
+ * process) leaves no event.
  *
  * WEIR_TIMED_AS names the event apart, for calls that are one to the user (open and open64).
  */
@@ -22,7 +23,7 @@ static inline __s64 weir_result(__s64 ret)
 
 /* The wrapper itself, of `linkage`; next_NAME is there already. */
 #define WEIR_TIMED_CALL(linkage, event, type, name, next, params, args, ...)                       \
-	static WEIR_APART type traced_##name params                                                 \
+	static WEIR_APART type traced_##name params                                                \
 	{                                                                                          \
 		__u64 start = weir_now();                                                          \
 		type ret = next args;                                                              \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Cancels threads that wait in each wrapped cancellation point, and exits others from inside a call's callback. */
+/* Cancels threads that wait in each wrapped cancellation point. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

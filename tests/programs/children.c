@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Children of every kind, in two threads: vfork with exec, with a failing exec, with _exit, killed inside; posix_spawn;
- * fork with and without exec; system; popen. The parent's own calls after each show whether it is still whole.
+ * Children of every kind, in two threads: vfork with exec, with a failing exec, with _exit, killed
+ * inside; posix_spawn; fork with and without exec; system; popen. The parent's own calls after each
+ * show whether it is still whole.
  *
  *   children [ROUNDS]
  */

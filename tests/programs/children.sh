@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Processes: vfork, posix_spawn and fork storms, programs that are killed, set-user-id programs, valgrind.
+# Processes: vfork, posix_spawn and fork storms, programs that are killed, set-user-id programs,
+# valgrind.
 . "${top_srcdir:-.}/tests/programs/common.sh"
 need valgrind setpriv
 all=malloc,pthread,io
@@ -14,8 +15,8 @@ weir_mount
 
 SUBBUF=512K counted children $all "$tmp/children" 10
 
-# Killed: the code comes through, what was recorded is there. A thread dies at most between its event and its count.
-# (7 threads, and the shell that kills.)
+# Killed: the code comes through, what was recorded is there. A thread dies at most between its
+# event and its count. (7 threads, and the shell that kills.)
 cat >"$work/kill.sh" <<'END'
 exec 3<>go
 "$0" forever >&3 & # the first round's sums end the wait
@@ -42,7 +43,8 @@ done
 counted signalled $all sh -c 'echo >/dev/null; kill -USR1 $$'
 counted aborted $all sh -c 'echo >/dev/null; ulimit -c 0; kill -ABRT $$'
 
-# Set-user-id: the dynamic linker drops the libraries, the program runs as ever, nothing of it is recorded.
+# Set-user-id: the dynamic linker drops the libraries, the program runs as ever, nothing of it is
+# recorded.
 if [ "$(id -u)" = 0 ] && ! findmnt -no OPTIONS -T "$tmp" | grep -qw nosuid; then
 	install -m 4755 -o 65534 "$(command -v cat)" "$tmp/suid-cat"
 	new_trace suid

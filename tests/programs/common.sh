@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# common.sh: sourced by the tests of this folder. Runs a program as it is and traced, and compares: its output, its
-# exit code, and the number of events of each kind with what count.so saw.
+# common.sh: sourced by the tests of this folder. Runs a program as it is and traced, and compares:
+# its output, its exit code, and the number of events of each kind with what count.so saw.
 #
 #   program threads -pthread             # builds $tmp/threads
 #   counted NAME LIST COMMAND...         # plain, then under `weir run -t NAME -p LIST`; five results

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * count.so: an LD_PRELOAD library that only counts the calls which lib/preload makes events of. It shares no code
- * with weir, so that a trace can be compared with it.
+ * count.so: an LD_PRELOAD library that only counts the calls which lib/preload makes events of. It
+ * shares no code with weir, so that a trace can be compared with it.
  *
- * COUNT_FILE names a file of 4096 bytes, zero at first: rows of struct count.
- * COUNT_NOT names a program that does not count, its children do.
- * All processes of a run map it and count in it atomically, so that nothing is lost when one is killed. Calls of
- * vfork children, whose memory is their parent's, are counted apart: libweir counts their events as lost.
+ * COUNT_FILE names a file of 4096 bytes, zero at first: rows of struct count. COUNT_NOT names a
+ * program that does not count, its children do. All processes of a run map it and count in it
+ * atomically, so that nothing is lost when one is killed. Calls of vfork children, whose memory is
+ * their parent's, are counted apart: libweir counts their events as lost.
  *
- * A call is counted when it returns; free and pthread_mutex_unlock before they are made. Counting begins when all
- * libraries have been initialised, before the program's own constructors.
+ * A call is counted when it returns; free and pthread_mutex_unlock before they are made. Counting
+ * begins when all libraries have been initialised, before the program's own constructors.
  */
 #undef _FORTIFY_SOURCE
 #undef _FILE_OFFSET_BITS
@@ -52,7 +52,7 @@ enum { EVENTS(EVENT_ID) NR_EVENTS };
 
 static struct count *counts; /* shared by all processes */
 static int started;
-static long *home;	     /* the process that this memory belongs to; a page that fork() clears */
+static long *home; /* the process that this memory belongs to; a page that fork() clears */
 
 /* By libc's prototype; preloaded libraries have all been initialised. */
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
@@ -105,10 +105,11 @@ static void count(int id)
 	errno = error;
 }
 
-/* The next definition. An unversioned look-up may find libc's oldest version, so VERSION is tried in libc. */
+/* The next definition; VERSION where libc has several. */
 static void *lookup(const char *name, const char *version)
 {
-	void *next = dlsym(RTLD_NEXT, name), *exact = version ? dlvsym(RTLD_NEXT, name, version) : NULL;
+	void *exact = version ? dlvsym(RTLD_NEXT, name, version) : NULL;
+	void *next = dlsym(RTLD_NEXT, name);
 	Dl_info a, b;
 
 	if (exact && dladdr(next, &a) && dladdr(exact, &b) && a.dli_fbase == b.dli_fbase)
@@ -138,7 +139,7 @@ static void *lookup(const char *name, const char *version)
 	}
 #define COUNT(type, name, params, args) COUNT_AS(name, type, name, NULL, params, args)
 
-/* ---- memory: dlsym() may allocate while the allocator is looked up ---------------------------------------*/
+/* ---- memory: dlsym() may allocate while the allocator is looked up ---- */
 
 static char early[16384] __attribute__((aligned(16)));
 static size_t early_used;
@@ -200,7 +201,7 @@ void free(void *p)
 	next_free(p);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------------*/
+/* ---- threads ---- */
 
 typedef const struct timespec *restrict until_t;
 typedef pthread_mutex_t *restrict mutex_t;
@@ -232,7 +233,7 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 	return next_pthread_mutex_unlock(mutex);
 }
 
-/* ---- files -----------------------------------------------------------------------------------------------*/
+/* ---- files ---- */
 
 #define OPEN(event, name, params, last, args)                                                      \
 	NEXT(int, name, params, NULL)                                                              \
@@ -296,7 +297,7 @@ COUNT_TO(pread, ssize_t, __pread_chk, (int fd, void *buf, size_t n, off64_t at, 
 COUNT_TO(pread, ssize_t, __pread64_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
 	 (fd, buf, n, at, room))
 
-/* ---- sockets ---------------------------------------------------------------------------------------------*/
+/* ---- sockets ---- */
 
 COUNT(int, connect, (int fd, __CONST_SOCKADDR_ARG to, socklen_t size), (fd, to, size))
 COUNT(int, accept, (int fd, __SOCKADDR_ARG from, socklen_t *restrict size), (fd, from, size))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dlsym.so: a dlsym() that allocates, as that of older C libraries, and moves and frees the blocks at once or at the
- * end of the process. For LD_PRELOAD, right behind the library to be tested: RTLD_NEXT is then the same for both.
+ * dlsym.so: a dlsym() that allocates, as that of older C libraries, and moves and frees the blocks
+ * at once or at the end of the process. For LD_PRELOAD, right behind the library to be tested:
+ * RTLD_NEXT is then the same for both.
  */
 #include <dlfcn.h>
 #include <malloc.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls wrapped functions as early and as late as a program can: in a resolver of an indirect function, .preinit_array,
- * constructors, exit handlers, destructors, thread-local destructors of the main thread. Built with -DLIBRARY it is
- * a library that the program is linked with: initialised before preloaded ones, or loaded and unloaded by it.
+ * Calls wrapped functions as early and as late as a program can: in a resolver of an indirect
+ * function, .preinit_array, constructors, exit handlers, destructors, thread-local destructors of
+ * the main thread. Built with -DLIBRARY it is a library that the program is linked with:
+ * initialised before preloaded ones, or loaded and unloaded by it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loads and unloads two libraries again and again, each in a thread; their constructors and destructors call. */
+/* Two threads load and unload a library each; constructors and destructors make calls. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls every wrapped function in every way that could show a wrapper: bad pointers, errors, errno left alone on
- * success, alignment, modes, lock types. What it prints is the same with any library preloaded.
+ * Calls every wrapped function in every way that could show a wrapper: bad pointers, errors, errno
+ * left alone on success, alignment, modes, lock types. What it prints is the same with any library
+ * preloaded.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Signal handlers that call wrapped functions while the program is inside such functions itself: on the same stack
- * and on another one, nested, errno looked after; with `jump`, left by siglongjmp.
+ * Signal handlers that call wrapped functions while the program is inside such functions itself: on
+ * the same stack and on another one, nested, errno looked after; with `jump`, left by siglongjmp.
  *
  *   signals [jump]
  */
@@ -53,7 +53,7 @@ static void *other(void *arg)
 	while (handled < SIGNALS) {
 		unsigned int before = loops;
 
-		/* not faster than they are done with: one that jumps lets the next in on top of its own frame */
+		/* one at a time: a handler that jumps lets in the next, on top of its frame */
 		pthread_kill(target, handled % 5 ? SIGALRM : SIGUSR2);
 		while (loops == before && handled < SIGNALS)
 			sched_yield();

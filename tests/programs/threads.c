@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that contend: a queue with condition variables, timed locks, allocation across threads, keys whose
- * destructors allocate, detached threads. Prints sums that do not depend on the schedule.
+ * Threads that contend: a queue with condition variables, timed locks, allocation across threads,
+ * keys whose destructors allocate, detached threads. Prints sums that do not depend on the
+ * schedule.
  *
  *   threads [forever]
  */

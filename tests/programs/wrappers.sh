@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Programs made to notice a wrapper: errors, errno, alignment, cancellation, signal handlers, early and late calls,
-# libraries that come and go, threads of every kind.
+# Programs made to notice a wrapper: errors, errno, alignment, cancellation, signal handlers, early
+# and late calls, libraries that come and go, threads of every kind.
 . "${top_srcdir:-.}/tests/programs/common.sh"
 all=malloc,pthread,io
 
