@@ -170,10 +170,10 @@ static void weir_connection_free(struct weir_connection *connection)
 {
 	cds_list_del(&connection->list);
 	weir_connections_count(-1);
-	weir_watch_remove(&connection->watch);
 	if (connection->pidfd >= 0)
 		close(connection->pidfd);
 	weir_quota_give(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged);
+	weir_watch_remove(&connection->watch); /* the client may see it: everything else is done */
 	weir_free(connection);
 }
 

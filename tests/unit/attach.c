@@ -2,6 +2,9 @@
 /*
  * Processes, from their message to their end; and those who send something else.
  */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "daemon.h"
 
 #define TEST_CPUX (weir_daemon.nr_cpus)
@@ -575,34 +578,89 @@ static void test_hangs_up(void **state)
 	assert_int_equal(test_fds(), before + 3);
 }
 
-/* A process that connects twice and says the first thing last. */
-static void test_order(void **state)
+static void test_send_program(int fd, struct test_program *program, const char *comm)
 {
-	struct weir_trace *trace = test_small("a", 0, true);
-	struct weir_attach first = test_attach_message("first"), second = test_attach_message("second");
-	struct test_program program[2];
-	struct weir_source *source;
-	int fd[2];
+	struct weir_attach attach = test_attach_message(comm);
 
-	(void)state;
-	test_program_make(&program[0]);
-	test_program_make(&program[1]);
+	test_send(fd, &attach, sizeof(attach), (int[]){ program->control, program->buffers }, 2);
+}
+
+static bool test_taken(int fd)
+{
+	int left = -1;
+
+	assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+	return !left;
+}
+
+/* A process that attaches, calls exec() and attaches again, while the daemon is busy: mostly its socket tells of
+ * the second connection before it tells of the first one's message. */
+static void test_order_once(void)
+{
+	static const char *const comm[] = { "first", "second", "busy" };
+	struct weir_trace *trace = test_small("a", 0, true);
+	struct test_program program[3];
+	struct weir_source *source;
+	int fd[3], i;
+
+	for (i = 0; i < 3; i++)
+		test_program_make(&program[i]);
 	test_emit(&program[0], trace->slot, 0, trace->epoch, 0, 1);
 	fd[0] = test_connect();
-	test_send(fd[0], &first, sizeof(first), (int[]){ program[0].control, program[0].buffers }, 2);
+	test_attach(&program[2], "served"); /* the first one was accepted, too */
+	pthread_mutex_lock(&weir_registry.lock);
+	fd[2] = test_connect();
+	test_send_program(fd[2], &program[2], comm[2]);
+	test_wait(test_taken(fd[2]));
+	test_send_program(fd[0], &program[0], comm[0]);
 	fd[1] = test_connect();
-	test_send(fd[1], &second, sizeof(second), (int[]){ program[1].control, program[1].buffers }, 2);
-	test_finish(fd[0]);
-	test_finish(fd[1]);
-	source = test_find("first", getpid(), "");
-	assert_true(source && READ_ONCE(source->ended));
-	weir_source_put(source);
-	source = test_find("second", getpid(), "");
-	assert_true(source && !READ_ONCE(source->ended));
-	weir_source_put(source);
-	test_program_free(&program[0]);
-	test_program_free(&program[1]);
+	test_send_program(fd[1], &program[1], comm[1]);
+	pthread_mutex_unlock(&weir_registry.lock);
+	for (i = 0; i < 3; i++)
+		test_finish(fd[i]);
+	for (i = 0; i < 2; i++) {
+		source = test_find(comm[i], getpid(), "");
+		assert_non_null(source);
+		assert_int_equal(READ_ONCE(source->ended), i == 0);
+		weir_source_put(source);
+	}
+	for (i = 0; i < 3; i++)
+		test_program_free(&program[i]);
+	assert_int_equal(weir_trace_remove(trace), 0);
 	weir_trace_put(trace);
+}
+
+static void test_order(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 20; i++)
+		test_order_once();
+}
+
+/* Who looks after a process has attached finds it. */
+static void test_sync(void **state)
+{
+	struct test_program program;
+	struct weir_source *source;
+	int i, fd;
+
+	(void)state;
+	test_program_make(&program);
+	for (i = 0; i < 200; i++) {
+		char comm[16];
+
+		snprintf(comm, sizeof(comm), "p%d", i);
+		fd = test_connect();
+		test_send_program(fd, &program, comm);
+		weir_registry_sync();
+		source = test_find(comm, getpid(), "");
+		assert_non_null(source);
+		weir_source_put(source);
+		close(fd);
+	}
+	test_program_free(&program);
 }
 
 /* Every word that it can write, at random. The daemon neither dies nor reads outside. */
@@ -642,7 +700,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_live),    test(test_large_ring), test(test_owners),	   test(test_bad_log),
 		test(test_names),   test(test_exec),	   test(test_end),	   test(test_end_early),
-		test(test_order),   test(test_max_bytes),  test(test_bad_messages), test(test_bad_descriptors),
+		test(test_sync),    test(test_order),   test(test_max_bytes),  test(test_bad_messages), test(test_bad_descriptors),
 		test(test_silent),  test(test_hangs_up),   test(test_scribble),	   test(test_readers),
 	};
 
