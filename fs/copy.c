@@ -6,10 +6,11 @@
  * needed for new ones.
  */
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #include "tree_i.h"
 
-#define WEIR_COPY_IDLE_BYTES (64ull << 20)
+#define WEIR_COPY_IDLE_BYTES (256ull << 20) /* and no more than a 16th of the memory */
 #define WEIR_COPY_IDLE_MS 3000u
 #define WEIR_COPY_BUCKETS 1024u
 
@@ -30,13 +31,18 @@ struct weir_copy {
 static struct list_head weir_copies = { &weir_copies, &weir_copies };
 static struct list_head weir_copy_buckets[WEIR_COPY_BUCKETS];
 static pthread_mutex_t weir_copies_lock = PTHREAD_MUTEX_INITIALIZER;
+static u64 weir_copies_idle_max;
 static u64 weir_copies_bytes;	   /* all that are charged */
 static u64 weir_copies_idle_bytes; /* nobody has them open */
 
 void weir_copy_init(void)
 {
+	struct sysinfo info;
 	unsigned int i;
 
+	weir_copies_idle_max = WEIR_COPY_IDLE_BYTES;
+	if (!sysinfo(&info))
+		weir_copies_idle_max = min(weir_copies_idle_max, (u64)info.totalram * info.mem_unit / 16);
 	for (i = 0; i < WEIR_COPY_BUCKETS; i++)
 		INIT_LIST_HEAD(&weir_copy_buckets[i]);
 }
@@ -101,7 +107,7 @@ static struct weir_copy *weir_copy_oldest(uid_t uid, bool any, u64 now)
 		if (copy->opens)
 			continue;
 		if (any ? copy->uid == uid
-			: weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES ||
+			: weir_copies_idle_bytes > weir_copies_idle_max ||
 				    now - copy->used > WEIR_COPY_IDLE_MS) {
 			weir_copy_unlist(copy);
 			weir_copies_idle_bytes -= copy->size;
@@ -259,7 +265,7 @@ void weir_copy_close(struct weir_copy *copy)
 			weir_copies_idle_bytes += copy->size;
 		}
 	}
-	full = weir_copies_idle_bytes > WEIR_COPY_IDLE_BYTES;
+	full = weir_copies_idle_bytes > weir_copies_idle_max;
 	pthread_mutex_unlock(&weir_copies_lock);
 	if (last)
 		weir_copy_free(copy);

@@ -6,11 +6,11 @@
 #define WEIR_ERRORS 64u
 #define WEIR_ERROR_MAX 320u
 
-static struct {
+static struct weir_error {
 	uid_t uid;
 	char line[WEIR_ERROR_MAX];
-} weir_errors[WEIR_ERRORS];
-static u64 weir_errors_next;
+} weir_errors[WEIR_ERRORS]; /* the oldest first */
+static unsigned int weir_errors_nr;
 static pthread_mutex_t weir_errors_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What came from users may hold anything; a line stays a line. */
@@ -22,26 +22,52 @@ static void weir_error_clean(char *line)
 	}
 }
 
+static unsigned int weir_errors_of(uid_t uid)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < weir_errors_nr; i++)
+		nr += weir_errors[i].uid == uid;
+	return nr;
+}
+
+/* Makes room: the oldest line of who has most of them goes, so that nobody pushes out others. */
+static void weir_errors_drop(void)
+{
+	unsigned int i, nr, most = 0, victim = 0;
+
+	for (i = 0; i < weir_errors_nr; i++) {
+		nr = weir_errors_of(weir_errors[i].uid);
+		if (nr > most) {
+			most = nr;
+			victim = i;
+		}
+	}
+	weir_errors_nr--;
+	memmove(&weir_errors[victim], &weir_errors[victim + 1],
+		(weir_errors_nr - victim) * sizeof(weir_errors[0]));
+}
+
 void weir_error_add(uid_t uid, const char *format, ...)
 {
-	char line[WEIR_ERROR_MAX], stamp[32];
+	struct weir_error error = { .uid = uid };
 	time_t now = time(NULL);
 	struct tm tm;
+	char stamp[32];
 	va_list ap;
 	size_t len;
-	u64 at;
 
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
-	len = snprintf(line, sizeof(line), "%s uid %u: ", stamp, uid);
+	len = snprintf(error.line, sizeof(error.line), "%s uid %u: ", stamp, uid);
 	va_start(ap, format);
-	vsnprintf(line + len, sizeof(line) - len, format, ap);
+	vsnprintf(error.line + len, sizeof(error.line) - len, format, ap);
 	va_end(ap);
-	weir_error_clean(line);
+	weir_error_clean(error.line);
 	pthread_mutex_lock(&weir_errors_lock);
-	at = weir_errors_next++ % WEIR_ERRORS;
-	weir_errors[at].uid = uid;
-	memcpy(weir_errors[at].line, line, sizeof(line));
+	if (weir_errors_nr == WEIR_ERRORS)
+		weir_errors_drop();
+	weir_errors[weir_errors_nr++] = error;
 	pthread_mutex_unlock(&weir_errors_lock);
 }
 
@@ -49,14 +75,13 @@ int weir_errors_show(const struct weir_caller *caller, const struct weir_place *
 		     struct weir_buf *out)
 {
 	bool all = weir_caller_privileged(caller);
-	u64 at;
+	unsigned int i;
 
 	(void)place;
 	pthread_mutex_lock(&weir_errors_lock);
-	at = weir_errors_next > WEIR_ERRORS ? weir_errors_next - WEIR_ERRORS : 0;
-	for (; at < weir_errors_next; at++) {
-		if (all || weir_errors[at % WEIR_ERRORS].uid == caller->uid)
-			weir_buf_printf(out, "%s\n", weir_errors[at % WEIR_ERRORS].line);
+	for (i = 0; i < weir_errors_nr; i++) {
+		if (all || weir_errors[i].uid == caller->uid)
+			weir_buf_printf(out, "%s\n", weir_errors[i].line);
 	}
 	pthread_mutex_unlock(&weir_errors_lock);
 	return 0;

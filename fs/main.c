@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fuse_log.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -17,7 +18,7 @@ struct weir_options {
 	bool foreground;
 	const char *backend, *clock, *mountpoint;
 	const char *rundir;
-	char rundir_buf[240];
+	char rundir_buf[PATH_MAX], mountpoint_buf[PATH_MAX];
 	struct fuse_args args;
 };
 
@@ -111,6 +112,18 @@ static int weir_options_parse(struct weir_options *options, int argc, char **arg
 	return 0;
 }
 
+/* The daemon leaves the directory that it was started in. */
+static const char *weir_absolute(const char *path, char buf[PATH_MAX])
+{
+	size_t len;
+
+	if (*path == '/' || !getcwd(buf, PATH_MAX - 1))
+		return path;
+	len = strlen(buf);
+	snprintf(buf + len, PATH_MAX - len, "/%s", path);
+	return buf;
+}
+
 static void weir_options_defaults(struct weir_options *options)
 {
 	const char *mount = getenv("WEIR_MOUNT"), *rundir = getenv("WEIR_RUNDIR");
@@ -118,8 +131,9 @@ static void weir_options_defaults(struct weir_options *options)
 
 	if (!options->mountpoint)
 		options->mountpoint = mount && *mount ? mount : "/mnt/traces";
+	options->mountpoint = weir_absolute(options->mountpoint, options->mountpoint_buf);
 	if (rundir && *rundir) {
-		options->rundir = rundir;
+		options->rundir = weir_absolute(rundir, options->rundir_buf);
 	} else if (!geteuid()) {
 		options->rundir = "/run/weir";
 	} else if (user && *user) {
@@ -151,7 +165,7 @@ static void weir_ready(int ready)
 		close(null);
 }
 
-static int weir_session_run(struct fuse_session *session, int ready)
+static int weir_session_run(struct fuse_session *session, const char *mountpoint, int ready)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int err;
@@ -167,7 +181,7 @@ static int weir_session_run(struct fuse_session *session, int ready)
 		err = fuse_session_loop_mt(session, config);
 	}
 	fuse_loop_cfg_destroy(config);
-	weir_sweeper_stop();
+	weir_sweeper_stop(mountpoint);
 	return err < 0 ? 1 : 0; /* a signal is a good end */
 }
 
@@ -225,10 +239,10 @@ static int weir_serve(struct weir_options *options, int ready)
 	if (fuse_set_signal_handlers(session))
 		goto destroy;
 	if (fuse_session_mount(session, options->mountpoint))
-		goto signals;
-	status = weir_session_run(session, ready);
+		goto unset;
+	status = weir_session_run(session, options->mountpoint, ready);
 	fuse_session_unmount(session);
-      signals:
+unset:
 	fuse_remove_signal_handlers(session);
 destroy:
 	fuse_session_destroy(session);

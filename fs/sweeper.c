@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/mount.h>
 
 #include "tree_i.h"
 
@@ -24,6 +25,7 @@ static void weir_sweep(void)
 
 	weir_view_sweep(false);
 	weir_copy_sweep(false);
+	weir_registry_sweep();
 	while (weir_node_stale(&parent, name, sizeof(name)))
 		fuse_lowlevel_notify_inval_entry(weir_sweeper.session, parent, name, strlen(name));
 }
@@ -70,14 +72,25 @@ int weir_sweeper_start(struct fuse_session *session)
 	return -err;
 }
 
-void weir_sweeper_stop(void)
+/*
+ * Ends the thread. It may be in the kernel, behind a look-up that nobody answers any more: the
+ * connection is then cut.
+ */
+void weir_sweeper_stop(const char *mountpoint)
 {
+	struct timespec until;
+
 	if (!weir_sweeper.started)
 		return;
 	pthread_mutex_lock(&weir_sweeper.lock);
 	weir_sweeper.stop = true;
 	pthread_cond_signal(&weir_sweeper.wake);
 	pthread_mutex_unlock(&weir_sweeper.lock);
-	pthread_join(weir_sweeper.thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	if (pthread_timedjoin_np(weir_sweeper.thread, NULL, &until)) {
+		umount2(mountpoint, MNT_FORCE | MNT_DETACH);
+		pthread_join(weir_sweeper.thread, NULL);
+	}
 	weir_sweeper.started = false;
 }

@@ -252,7 +252,7 @@ extern const struct fuse_lowlevel_ops weir_ops;
 
 u64 weir_now_ms(void);
 int weir_sweeper_start(struct fuse_session *session);
-void weir_sweeper_stop(void);
+void weir_sweeper_stop(const char *mountpoint);
 
 int weir_mount_main(int argc, char **argv);
 int weir_mountpoint_prepare(const char *path);

@@ -58,6 +58,12 @@ run --clock=monotonic "$mnt"
 is "--clock" "$(cat "$mnt/.weir/clock")" monotonic
 ok "umount" "$WEIR" umount "$mnt"
 ok "ends it" wait_for gone
+out=$(cd "$tmp" && WEIR_RUNDIR=run "$WEIR" mount mnt 2>&1)
+is "relative paths" "$out $(cat "$mnt/.weir/backend")" " shm"
+kill -TERM "$(find_daemon | tr -d ' ')"
+wait_for gone
+not_ok "come to an end too" mountpoint -q "$mnt"
+not_ok "socket and all" test -e "$WEIR_RUNDIR/socket"
 rmdir "$mnt"
 run -o noatime "$mnt"
 is "root's mount point is made" "$status $out" "0 "
