@@ -14,22 +14,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "client_i.h"
 #include "raw.h"
-#include "rules_i.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u
@@ -37,33 +30,16 @@
 
 #define WEIR_STRIDE_SHIFT_MIN 20u
 
-static char weir_comm[16];
-
-void weir_client_debug(const char *fmt, ...)
-{
-	char line[256];
-	va_list ap;
-	int n;
-
-	if (!weir_client_state.debug)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		return;
-	n = n < (int)sizeof(line) - 1 ? n : (int)sizeof(line) - 2;
-	line[n] = '\n';
-	dprintf(STDERR_FILENO, "weir: %.*s", n + 1, line);
-}
-
 /* ---- memory -------------------------------------------------------------------------------------------*/
 
 /* A memfd of a size that nobody can change: the daemon insists, for its own mapping must not fault. */
 static int weir_memfd(const char *name, size_t size)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	int fd;
 
+	if (!weir_size_allowed(size))
+		return -EFBIG;
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
@@ -82,7 +58,16 @@ static size_t weir_buffers_size(void)
 	return WEIR_SLOTS * ((size_t)weir_client_state.nr_cpus + 1) << weir_client_state.stride_shift;
 }
 
-/* Address space for 16 slots x CPUs of the largest rings; where that is limited (RLIMIT_AS), of smaller ones. */
+/* Making a file larger than RLIMIT_FSIZE would end the program by SIGXFSZ. */
+static bool weir_size_allowed(size_t size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
+}
+
+/* Address space for 16 slots x CPUs of the largest rings; where that is limited (RLIMIT_AS, RLIMIT_FSIZE), of
+ * smaller ones. */
 static int weir_reserve(u32 nr_cpus)
 {
 	struct weir_client_state *c = &weir_client_state;
@@ -91,6 +76,8 @@ static int weir_reserve(u32 nr_cpus)
 
 	c->nr_cpus = nr_cpus;
 	for (c->stride_shift = WEIR_RING_SHIFT_MAX; c->stride_shift >= WEIR_STRIDE_SHIFT_MIN; c->stride_shift--) {
+		if (!weir_size_allowed(weir_buffers_size()))
+			continue;
 		p = mmap(NULL, weir_buffers_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (p != MAP_FAILED)
 			break;
@@ -116,7 +103,7 @@ static void weir_fill_process(struct weir_process *process, const struct weir_co
 	process->schema_offset = weir_schema_offset(config->nr_cpus);
 	process->schema_size = WEIR_SCHEMA_SIZE;
 	process->server = config->server;
-	memcpy(process->comm, weir_comm, sizeof(weir_comm));
+	memcpy(process->comm, weir_client_state.comm, sizeof(weir_client_state.comm));
 	if (old) {
 		memcpy((char *)process + process->schema_offset, (const char *)old + old->schema_offset,
 		       old->schema_bytes);
@@ -124,7 +111,9 @@ static void weir_fill_process(struct weir_process *process, const struct weir_co
 	}
 }
 
-/* Maps the two over what was there. Slots in use stay accessible throughout. */
+/* Maps the two over what was there, the buffers first. Slots in use stay accessible throughout. An append between
+ * the two steps puts bytes into the new buffers and its position into the old ring, which only a daemon that is
+ * gone would read; in a fork child, whose parent's ring it would be, nothing else runs: see weir_client_forked(). */
 static int weir_map(int control_fd, int buffers_fd, const struct weir_config *config)
 {
 	struct weir_client_state *c = &weir_client_state;
@@ -191,7 +180,7 @@ static int weir_send(int fd, int control_fd, int buffers_fd)
 	};
 	int fds[2] = { control_fd, buffers_fd };
 
-	memcpy(attach.comm, weir_comm, sizeof(weir_comm));
+	memcpy(attach.comm, weir_client_state.comm, sizeof(weir_client_state.comm));
 	memcpy(CMSG_DATA(&cmsg.align), fds, sizeof(fds));
 	return weir_sys_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(attach) ? 0 : -errno;
 }
@@ -279,211 +268,4 @@ out:
 	if (err)
 		weir_client_debug("%s: cannot attach: %s", c->rundir, strerror(-err));
 	return err;
-}
-
-/* ---- start and fork -----------------------------------------------------------------------------------*/
-
-u32 weir_client_alive[1024] = { 0 };
-
-static bool weir_forks_wipe;
-
-/* Nothing is left to do if a signal handler has traced in the child before. */
-static void weir_fork_child(void)
-{
-	if (!weir_forks_wipe || !READ_ONCE(weir_client_alive[0]))
-		weir_client_forked();
-}
-
-static void weir_watch_forks(void)
-{
-	/* Fails where the page is not anonymous memory: then pthread_atfork alone has to do. */
-	weir_forks_wipe = !madvise(weir_client_alive, sizeof(weir_client_alive), MADV_WIPEONFORK);
-	weir_client_alive[0] = 1;
-	pthread_atfork(NULL, NULL, weir_fork_child);
-}
-
-/**
- * weir_client_forked() - in a fork child: attach anew
- *
- * The only thread there is. Locks that others held are free; sites and log are whole at any instant (see
- * sites.c); until the new memory is mapped the child shares its parent's rings, which is safe. While it is
- * being mapped it is not: a record whose bytes go to the child's buffers, but whose position to its parent's ring,
- * would tear the parent's stream. So no signal handler runs meanwhile.
- *
- * Context: pthread_atfork, or the first event if the fork went past it.
- */
-void weir_client_forked(void)
-{
-	sigset_t all, before;
-	int saved = errno;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	weir_client_alive[0] = 1;
-	weir_client_thread.word = 0;
-	weir_fallback_forked();
-	weir_client_unlock();
-	weir_rules_forked(getpid());
-	if (weir_client_state.server && weir_client_trylock()) {
-		weir_client_state.server = 0;
-		weir_client_reload();
-		weir_client_unlock();
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = saved;
-}
-
-/* Waits: for constructors only. A child that was forked past pthread_atfork may find it held for ever. */
-void weir_client_lock(void)
-{
-	if (!READ_ONCE(weir_client_alive[0]))
-		weir_client_forked();
-	while (!weir_client_trylock())
-		sched_yield();
-}
-
-static const struct weir_control *weir_map_control(const char *dir, bool mine)
-{
-	char path[sizeof(weir_client_state.rundir) + 16];
-	struct weir_control *control = NULL;
-	struct stat st;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/control", dir);
-	fd = weir_sys_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size >= (off_t)sizeof(*control) &&
-	    (st.st_uid == geteuid() || (st.st_uid == 0 && !mine))) {
-		control = mmap(NULL, sizeof(*control), PROT_READ, MAP_SHARED, fd, 0);
-		if (control == MAP_FAILED)
-			control = NULL;
-	} else {
-		weir_client_debug("%s: not trusted: wrong owner, kind or size", path);
-	}
-	weir_sys_close(fd);
-	if (control && (control->magic != WEIR_CONTROL_MAGIC || control->version != WEIR_ABI_VERSION)) {
-		weir_client_debug("%s: another version of weir", path);
-		munmap(control, sizeof(*control));
-		control = NULL;
-	}
-	return control;
-}
-
-/* $WEIR_RUNDIR; else a mount of the user's own; else the system's. Set-user-ID programs see the last only. */
-static const struct weir_control *weir_find_control(void)
-{
-	char *dir = weir_client_state.rundir, *env = secure_getenv("WEIR_RUNDIR");
-	const size_t size = sizeof(weir_client_state.rundir);
-	const struct weir_control *control;
-
-	if (env) {
-		snprintf(dir, size, "%s", env);
-		return weir_map_control(dir, false);
-	}
-	env = secure_getenv("XDG_RUNTIME_DIR");
-	if (env && snprintf(dir, size, "%s/weir", env) < (int)size) {
-		control = weir_map_control(dir, true);
-		if (control)
-			return control;
-	}
-	snprintf(dir, size, "/run/weir");
-	return weir_map_control(dir, false);
-}
-
-static void *weir_extra_populate(void *priv, size_t offset)
-{
-	const struct weir_client_slot *slot = priv;
-
-	(void)offset; /* one frame: the whole ring */
-	return slot->data + ((size_t)weir_client_state.nr_cpus << weir_client_state.stride_shift);
-}
-
-static void weir_extra_release(void *priv, void *page)
-{
-	(void)priv;
-	(void)page;
-}
-
-static int weir_extra_write(void *priv, void *page, size_t offset, const void *src, size_t len)
-{
-	(void)priv;
-	memcpy((char *)page + offset, src, len);
-	return 0;
-}
-
-static void *weir_extra_address(void *priv, void *page)
-{
-	(void)priv;
-	return page;
-}
-
-static const struct weir_relay_ops weir_extra_ops = {
-	.populate = weir_extra_populate,
-	.release = weir_extra_release,
-	.write = weir_extra_write,
-	.address = weir_extra_address,
-};
-
-struct weir_client weir_client_1 = {
-	.version = WEIR_ABI_VERSION,
-	.size = sizeof(struct weir_client),
-	.generation = &(const __u64){ 0 },
-	.add = weir_client_add,
-	.remove = weir_client_remove,
-	.refresh = weir_client_refresh,
-	.emit = weir_client_emit,
-	.finish = weir_client_finish,
-	.string = weir_client_string,
-	.bytes = weir_client_bytes,
-};
-
-/**
- * weir_client_init() - map the tracing control; attach if a daemon is there
- *
- * Context: the first constructor that comes here, of libweir or of a traced object.
- */
-void weir_client_init(void)
-{
-	static int done;
-	struct weir_client_state *c = &weir_client_state;
-	const struct weir_control *control;
-	const char *env;
-	unsigned int n;
-	int saved = errno;
-
-	if (__atomic_exchange_n(&done, 1, __ATOMIC_RELAXED))
-		return;
-	c->debug = secure_getenv("WEIR_DEBUG") != NULL;
-	env = secure_getenv("WEIR_DISABLE");
-	if (env && !strcmp(env, "1")) {
-		weir_client_debug("disabled by WEIR_DISABLE");
-		return;
-	}
-	control = weir_find_control();
-	if (!control) {
-		weir_client_debug("%s/control: nothing to map: no daemon was ever started, or not trusted", c->rundir);
-		errno = saved;
-		return;
-	}
-	for (n = 0; n < WEIR_SLOTS; n++)
-		if (weir_relay_init(&c->relay[n], (size_t)1 << WEIR_RING_SHIFT_MAX, WEIR_RING_SHIFT_MAX,
-				    WEIR_SUBBUF_SHIFT_MIN, &weir_extra_ops, &c->slot[n]))
-			return;
-	prctl(PR_GET_NAME, weir_comm);
-	env = secure_getenv("WEIR_RUN");
-	weir_rules_init(getpid(), env ? (pid_t)strtol(env, NULL, 10) : 0, weir_comm);
-	weir_watch_forks();
-	c->control = control;
-	weir_client_1.generation = &control->generation;
-	if (READ_ONCE(control->generation) && weir_client_trylock()) {
-		weir_client_reload();
-		weir_client_unlock();
-	}
-	errno = saved;
-}
-
-__attribute__((constructor(101))) static void weir_client_start(void)
-{
-	weir_client_init();
 }

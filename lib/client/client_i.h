@@ -8,7 +8,8 @@
  *   reload.c    a generation changed: match sites against the traces' rules
  *   rules.c     globs, rules, which processes
  *   sites.c     the list of sites, their descriptors
- *   attach.c    the three mappings; the one message to the daemon; fork
+ *   attach.c    the three mappings; the one message to the daemon
+ *   start.c     finding the tracing control; fork
  *   vfork.S     vfork that marks the child
  *
  * Who may change what:
@@ -61,6 +62,7 @@ struct weir_client_state {
 	u32 nr_events;
 	struct weir_site *sites;
 	bool debug;
+	char comm[16];
 	char rundir[108];
 };
 
@@ -117,6 +119,7 @@ void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
 void weir_stage_release(struct weir_cursor *cursor);
 void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len);
 void weir_fallback_forked(void);
+int weir_fallback_init(void);
 void weir_fallback_vforked(void) WEIR_LOCAL;
 u32 weir_client_tid(void);
 u64 weir_client_clock(void);

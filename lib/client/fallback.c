@@ -74,6 +74,54 @@ void weir_fallback_forked(void)
 		weir_fallback_holder = 0;
 }
 
+/* ---- its bytes: one frame, the whole ring ------------------------------------------------------------------*/
+
+static void *weir_extra_populate(void *priv, size_t offset)
+{
+	const struct weir_client_slot *slot = priv;
+
+	(void)offset; /* one frame: the whole ring */
+	return slot->data + ((size_t)weir_client_state.nr_cpus << weir_client_state.stride_shift);
+}
+
+static void weir_extra_release(void *priv, void *page)
+{
+	(void)priv;
+	(void)page;
+}
+
+static int weir_extra_write(void *priv, void *page, size_t offset, const void *src, size_t len)
+{
+	(void)priv;
+	memcpy((char *)page + offset, src, len);
+	return 0;
+}
+
+static void *weir_extra_address(void *priv, void *page)
+{
+	(void)priv;
+	return page;
+}
+
+static const struct weir_relay_ops weir_extra_ops = {
+	.populate = weir_extra_populate,
+	.release = weir_extra_release,
+	.write = weir_extra_write,
+	.address = weir_extra_address,
+};
+
+int weir_fallback_init(void)
+{
+	struct weir_client_state *c = &weir_client_state;
+	unsigned int n;
+	int err = 0;
+
+	for (n = 0; n < WEIR_SLOTS && !err; n++)
+		err = weir_relay_init(&c->relay[n], (size_t)1 << WEIR_RING_SHIFT_MAX, WEIR_RING_SHIFT_MAX,
+				      WEIR_SUBBUF_SHIFT_MIN, &weir_extra_ops, &c->slot[n]);
+	return err;
+}
+
 /* body: what follows the record's first word, zero-padded to 8; len: exact, the first word included. */
 void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len)
 {

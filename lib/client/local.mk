@@ -13,6 +13,7 @@ lib_client_libweir_la_SOURCES = \
 	lib/client/site.c \
 	lib/client/sites.c \
 	lib/client/stage.c \
+	lib/client/start.c \
 	lib/client/vfork.S
 EXTRA_DIST += lib/client/libweir.map
 
