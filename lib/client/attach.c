@@ -32,6 +32,14 @@
 
 /* ---- memory -------------------------------------------------------------------------------------------*/
 
+/* Making a file larger than RLIMIT_FSIZE would end the program by SIGXFSZ. */
+static bool weir_size_allowed(size_t size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
+}
+
 /* A memfd of a size that nobody can change: the daemon insists, for its own mapping must not fault. */
 static int weir_memfd(const char *name, size_t size)
 {
@@ -56,14 +64,6 @@ static int weir_memfd(const char *name, size_t size)
 static size_t weir_buffers_size(void)
 {
 	return WEIR_SLOTS * ((size_t)weir_client_state.nr_cpus + 1) << weir_client_state.stride_shift;
-}
-
-/* Making a file larger than RLIMIT_FSIZE would end the program by SIGXFSZ. */
-static bool weir_size_allowed(size_t size)
-{
-	struct rlimit limit;
-
-	return !getrlimit(RLIMIT_FSIZE, &limit) && (limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
 }
 
 /* Address space for 16 slots x CPUs of the largest rings; where that is limited (RLIMIT_AS, RLIMIT_FSIZE), of
