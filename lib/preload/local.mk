@@ -9,7 +9,9 @@ preload_LTLIBRARIES = \
 
 PRELOAD_CFLAGS = -std=gnu11 $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes \
 	-fvisibility=hidden -fexceptions
-PRELOAD_LDFLAGS = -module -avoid-version -shared -Wl,-z,now -Wl,-z,nodelete -Wl,-z,start-stop-visibility=hidden -Wl,--no-as-needed
+PRELOAD_LDFLAGS = -module -avoid-version -shared -Wl,-z,now -Wl,-z,nodelete \
+	-Wl,--version-script=$(srcdir)/lib/preload/preload.map
+EXTRA_DIST += lib/preload/preload.map
 
 lib_preload_libweir_malloc_la_SOURCES = \
 	lib/preload/malloc.c \
@@ -21,6 +23,7 @@ lib_preload_libweir_malloc_la_CFLAGS = $(PRELOAD_CFLAGS) -fno-builtin-malloc -fn
 	-fno-builtin-realloc -fno-builtin-free
 lib_preload_libweir_malloc_la_LDFLAGS = $(PRELOAD_LDFLAGS)
 lib_preload_libweir_malloc_la_LIBADD = lib/client/libweir.la
+lib_preload_libweir_malloc_la_DEPENDENCIES = lib/client/libweir.la lib/preload/preload.map
 
 lib_preload_libweir_pthread_la_SOURCES = \
 	lib/preload/pthread.c \
@@ -29,6 +32,7 @@ lib_preload_libweir_pthread_la_SOURCES = \
 lib_preload_libweir_pthread_la_CFLAGS = $(PRELOAD_CFLAGS)
 lib_preload_libweir_pthread_la_LDFLAGS = $(PRELOAD_LDFLAGS)
 lib_preload_libweir_pthread_la_LIBADD = lib/client/libweir.la
+lib_preload_libweir_pthread_la_DEPENDENCIES = lib/client/libweir.la lib/preload/preload.map
 
 lib_preload_libweir_io_la_SOURCES = \
 	lib/preload/io.c \
@@ -38,3 +42,4 @@ lib_preload_libweir_io_la_SOURCES = \
 lib_preload_libweir_io_la_CFLAGS = $(PRELOAD_CFLAGS)
 lib_preload_libweir_io_la_LDFLAGS = $(PRELOAD_LDFLAGS)
 lib_preload_libweir_io_la_LIBADD = lib/client/libweir.la
+lib_preload_libweir_io_la_DEPENDENCIES = lib/client/libweir.la lib/preload/preload.map
