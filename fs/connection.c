@@ -245,6 +245,24 @@ static void weir_connection_catch_up(pid_t pid)
 	}
 }
 
+/* A user who has too many loses the oldest one. */
+static int weir_connection_charge(struct weir_connection *connection)
+{
+	struct cds_list_head *pos = weir_listening.pending.next;
+
+	connection->charged = 1 + WEIR_HELLO_FDS;
+	while (weir_quota_take(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged)) {
+		while (pos != &weir_listening.pending &&
+		       container_of(pos, struct weir_connection, list)->peer.uid != connection->peer.uid)
+			pos = pos->next;
+		if (pos == &weir_listening.pending)
+			return -EDQUOT;
+		pos = pos->next;
+		weir_connection_free(container_of(pos->prev, struct weir_connection, list));
+	}
+	return 0;
+}
+
 static struct weir_connection *weir_connection_new(int fd)
 {
 	struct weir_connection *connection = weir_alloc(sizeof(*connection));
@@ -254,15 +272,12 @@ static struct weir_connection *weir_connection_new(int fd)
 	connection->pidfd = -1;
 	connection->watch = (struct weir_watch){ weir_connection_ready, fd };
 	connection->deadline = weir_now_ms() + WEIR_SILENCE_MS;
-	connection->charged = 1 + WEIR_HELLO_FDS;
-	if (weir_peer(fd, &connection->peer, &connection->pidfd) ||
-	    weir_quota_take(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged)) {
-		if (connection->pidfd >= 0)
-			close(connection->pidfd);
-		weir_free(connection);
-		return NULL;
-	}
-	return connection;
+	if (!weir_peer(fd, &connection->peer, &connection->pidfd) && !weir_connection_charge(connection))
+		return connection;
+	if (connection->pidfd >= 0)
+		close(connection->pidfd);
+	weir_free(connection);
+	return NULL;
 }
 
 /* Most have said their message by the time they are accepted. */
