@@ -210,6 +210,10 @@ static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, cons
 	if (!err)
 		err = weir_schemas_parse(&source->schemas, log, len);
 	weir_free(log);
+	/* what was not understood costs nothing from now on */
+	cost = (done + len - source->schemas.bytes) * WEIR_SCHEMA_COST;
+	shm->schemas_cost -= cost;
+	weir_quota_give(source->uid, WEIR_QUOTA_BYTES, cost);
 	return err;
 }
 

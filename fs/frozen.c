@@ -5,8 +5,17 @@
  *
  * Images are immutable once they are reachable. A trace lists its own in the order in which the processes
  * ended; beyond max_bytes the first ones go. A source whose last image goes, goes with it.
+ *
+ * A reader that has listed a trace looks its processes up afterwards, and fails if one is gone. So while a trace
+ * is being listed, an image that has to go is hidden first: no listing has it any more, but it is found by its
+ * name, until as many bytes again are hidden or nobody has listed the trace for some seconds. The same holds for
+ * one that is too large to be kept at all; it is empty.
  */
+#include <time.h>
+
 #include "registry_i.h"
+
+#define WEIR_LISTED_S 12u /* longer than a view, see view.c */
 
 struct weir_image_ring {
 	u64 begin, end, lost;
@@ -20,6 +29,7 @@ struct weir_image {
 	unsigned int slot;
 	uid_t uid;
 	u64 epoch;
+	bool hidden; /* set locked */
 	u64 bytes;   /* everything that is kept for it */
 	u64 charged; /* of that, taken from the user's quota here */
 	u8 *data;
@@ -77,20 +87,40 @@ static int weir_image_data(struct weir_image *image, size_t size)
 	size_t cpu;
 	int err;
 
-	image->charged = size + sizeof(*image) + weir_image_rings() * sizeof(image->ring[0]) +
-			 sizeof(struct weir_source) + sizeof(struct weir_shm);
-	image->bytes = image->charged + weir_shm_schemas_cost(image->source->private);
-	err = weir_quota_take(image->uid, WEIR_QUOTA_BYTES, image->charged);
+	err = weir_quota_take(image->uid, WEIR_QUOTA_BYTES, size);
 	if (err)
 		return err;
 	image->data = weir_alloc(size ? size : 1);
 	if (!image->data) {
-		weir_quota_give(image->uid, WEIR_QUOTA_BYTES, image->charged);
+		weir_quota_give(image->uid, WEIR_QUOTA_BYTES, size);
 		return -ENOMEM;
 	}
+	image->charged += size;
+	image->bytes += size;
 	for (cpu = 0; cpu < weir_image_rings(); cpu++)
 		weir_image_fill(image, (unsigned int)cpu);
 	return 0;
+}
+
+/* What an image costs beside its data, its source included. */
+static int weir_image_charge(struct weir_image *image)
+{
+	u64 cost = sizeof(*image) + weir_image_rings() * sizeof(image->ring[0]) + sizeof(struct weir_source) +
+		   sizeof(struct weir_shm);
+	int err = weir_quota_take(image->uid, WEIR_QUOTA_BYTES, cost);
+
+	if (err)
+		return err;
+	image->charged = cost;
+	image->bytes = cost + weir_shm_schemas_cost(image->source->private);
+	return 0;
+}
+
+/* Too much: nothing but the name stays, for readers that have it already. */
+static void weir_image_empty(struct weir_image *image)
+{
+	memset(image->ring, 0, weir_image_rings() * sizeof(image->ring[0]));
+	image->hidden = true;
 }
 
 /**
@@ -98,7 +128,7 @@ static int weir_image_data(struct weir_image *image, size_t size)
  * @source: a process that has ended, its memory still there
  * @trace: the trace
  * @epoch: of the trace
- * @full: set if there was something that could not be kept
+ * @full: set if there was something that could not be kept; the image is empty and hidden then
  *
  * Context: the attach thread, nothing locked; copies up to all rings of a trace.
  * Return: the image; NULL if there is nothing, or nothing can be kept.
@@ -107,7 +137,7 @@ struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace
 {
 	size_t size = sizeof(struct weir_image) + weir_image_rings() * sizeof(struct weir_image_ring);
 	struct weir_image *image = weir_alloc(size);
-	bool any = false;
+	bool any = READ_ONCE(source->shown[trace->slot]) == epoch; /* then it stays, be it empty */
 
 	if (!image) {
 		*full = true;
@@ -119,9 +149,13 @@ struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace
 	image->epoch = epoch;
 	size = weir_image_measure(image, &any);
 	if (any) {
-		*full = size > READ_ONCE(trace->max_bytes) || weir_image_data(image, size);
-		if (!*full)
+		*full = weir_image_charge(image);
+		if (!*full) {
+			*full = image->bytes + size > READ_ONCE(trace->max_bytes) || weir_image_data(image, size);
+			if (*full)
+				weir_image_empty(image);
 			return image;
+		}
 	}
 	weir_free(image);
 	return NULL;
@@ -150,6 +184,8 @@ static void weir_image_remove(struct weir_image *image, struct weir_trace *trace
 	weir_rcu_store(shm->image[image->slot], NULL);
 	cds_list_del(&image->list);
 	WRITE_ONCE(trace->dead_bytes, trace->dead_bytes - image->bytes);
+	if (image->hidden)
+		trace->hidden_bytes -= image->bytes;
 	weir_image_sweep(image->source);
 	weir_rcu_call(&image->rcu, weir_image_reclaim);
 }
@@ -171,15 +207,70 @@ bool weir_image_add(struct weir_image *image, struct weir_trace *trace)
 	weir_rcu_store(shm->image[image->slot], image);
 	cds_list_add_tail(&image->list, &trace->images);
 	WRITE_ONCE(trace->dead_bytes, trace->dead_bytes + image->bytes);
+	if (image->hidden)
+		trace->hidden_bytes += image->bytes;
 	return true;
+}
+
+static u64 weir_images_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec;
+}
+
+void weir_trace_list(struct weir_trace *trace)
+{
+	WRITE_ONCE(trace->listed, weir_images_now());
+}
+
+static void weir_images_hide(struct weir_trace *trace, u64 bytes)
+{
+	struct cds_list_head *pos;
+
+	cds_list_for_each(pos, &trace->images) {
+		struct weir_image *image = container_of(pos, struct weir_image, list);
+
+		if (trace->dead_bytes - trace->hidden_bytes <= bytes)
+			break;
+		if (image->hidden)
+			continue;
+		WRITE_ONCE(image->hidden, true);
+		trace->hidden_bytes += image->bytes;
+		WRITE_ONCE(trace->dropped, trace->dropped + 1);
+	}
 }
 
 void weir_images_limit(struct weir_trace *trace, u64 bytes)
 {
-	while (trace->dead_bytes > bytes) {
-		weir_image_remove(cds_list_first_entry(&trace->images, struct weir_image, list), trace);
-		WRITE_ONCE(trace->dropped, trace->dropped + 1);
+	u64 listed = READ_ONCE(trace->listed), spare = 0;
+	struct cds_list_head *pos, *next;
+
+	if (listed && weir_images_now() - listed < WEIR_LISTED_S)
+		spare = bytes;
+	weir_images_hide(trace, bytes);
+	for (pos = trace->images.next; trace->hidden_bytes > spare && pos != &trace->images; pos = next) {
+		struct weir_image *image = container_of(pos, struct weir_image, list);
+
+		next = pos->next;
+		if (image->hidden)
+			weir_image_remove(image, trace);
 	}
+}
+
+void weir_registry_sweep(void)
+{
+	struct weir_trace *trace;
+	unsigned int i;
+
+	pthread_mutex_lock(&weir_registry.lock);
+	for (i = 0; i < WEIR_SLOTS; i++) {
+		trace = weir_registry.traces[i];
+		if (trace && trace->hidden_bytes)
+			weir_images_limit(trace, trace->max_bytes);
+	}
+	pthread_mutex_unlock(&weir_registry.lock);
 }
 
 void weir_images_drop(struct weir_trace *trace)
@@ -206,6 +297,19 @@ void weir_image_sweep(struct weir_source *source)
 static const struct weir_image_ring *weir_image_ring(const struct weir_image *image, unsigned int cpu, u64 epoch)
 {
 	return image->epoch == epoch ? &image->ring[cpu] : NULL;
+}
+
+bool weir_image_there(const struct weir_source *source, const struct weir_trace *trace, bool listed)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_image *image;
+	bool there;
+
+	weir_rcu_lock();
+	image = weir_rcu_load(shm->image[trace->slot]);
+	there = image && image->epoch == READ_ONCE(trace->epoch) && !(listed && READ_ONCE(image->hidden));
+	weir_rcu_unlock();
+	return there;
 }
 
 int weir_image_sample(const struct weir_image *image, unsigned int cpu, u64 epoch, struct weir_ring_view *view)

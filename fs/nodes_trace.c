@@ -121,6 +121,7 @@ static int weir_trace_each(const struct weir_caller *caller, const struct weir_p
 	size_t i;
 	int err;
 
+	weir_trace_list(dir->trace);
 	err = weir_source_list(caller, dir->trace, &list);
 	for (i = 0; i < list.nr; i++) {
 		const struct weir_place place = { .row = &weir_row_source,

@@ -192,7 +192,8 @@ struct weir_source *weir_trace_source(struct weir_trace *trace, const char *name
 			source = NULL;
 		weir_rcu_unlock();
 	}
-	if (source && !weir_source_in(source, trace)) {
+	if (source && !weir_source_in(source, trace) &&
+	    !(READ_ONCE(source->ended) && weir_image_there(source, trace, false))) {
 		weir_source_put(source);
 		source = NULL;
 	}
@@ -343,14 +344,21 @@ int weir_source_sample(struct weir_source *source, struct weir_trace *trace, uns
  */
 bool weir_source_in(struct weir_source *source, struct weir_trace *trace)
 {
+	u64 epoch = READ_ONCE(trace->epoch);
 	struct weir_ring_view view;
 	unsigned int cpu;
 
 	if (!trace->all && source->uid != trace->owner)
 		return false;
+	if (READ_ONCE(source->ended))
+		return weir_image_there(source, trace, true);
+	if (READ_ONCE(source->shown[trace->slot]) == epoch)
+		return true;
 	for (cpu = 0; cpu <= weir_daemon.nr_cpus; cpu++)
-		if (!weir_source_sample(source, trace, cpu, &view) && (view.end > view.begin || view.lost))
+		if (!weir_source_sample(source, trace, cpu, &view) && (view.end > view.begin || view.lost)) {
+			WRITE_ONCE(source->shown[trace->slot], view.epoch);
 			return true;
+		}
 	return false;
 }
 

@@ -53,7 +53,10 @@ struct weir_trace {
 	struct weir_source *marker;   /* NULL until something is marked */
 	struct cds_list_head images;  /* what ended sources hold here, in the order in which they ended */
 	u64 dead_bytes;
+	u64 hidden_bytes; /* of dead_bytes; see frozen.c */
 	u64 dropped;
+	/* anybody's */
+	u64 listed; /* when its sources were listed last, CLOCK_MONOTONIC, s */
 };
 
 struct weir_source {
@@ -70,6 +73,7 @@ struct weir_source {
 	gid_t dir_gid;
 	bool ended;
 	bool gone;
+	u64 shown[WEIR_SLOTS]; /* the epoch in which there was something in it */
 	struct timespec attached; /* CLOCK_REALTIME */
 	const struct weir_backend *backend; /* never changes; what is behind it does when the process ends */
 	void *private; /* of the backend */
@@ -115,7 +119,10 @@ int weir_sources_each(int (*fn)(struct weir_source *source, void *arg), void *ar
 void weir_source_get(struct weir_source *source);
 void weir_source_put(struct weir_source *source);
 
-/* Does `trace` record processes of this source's user, and is there anything (records or losses)? */
+/* Its sources are about to be listed: who is listed now can be looked up for a while. */
+void weir_trace_list(struct weir_trace *trace);
+/* Does `trace` record processes of this source's user, and is there anything (records or losses)? Once there was, it
+ * stays, whatever becomes of the words in the process's memory: readers list first and look up later. */
 bool weir_source_in(struct weir_source *source, struct weir_trace *trace);
 int weir_source_sample(struct weir_source *source, struct weir_trace *trace, unsigned int cpu,
 		       struct weir_ring_view *view);
@@ -157,6 +164,8 @@ int weir_registry_start(void);
 /* Who has attached before this call is known after it, even if it has ended by now. Waits for the attach thread,
  * which waits for nobody. */
 void weir_registry_sync(void);
+/* What was kept for readers only goes; once a second. */
+void weir_registry_sweep(void);
 void weir_registry_stop(void);
 
 #endif /* WEIR_REGISTRY_H */

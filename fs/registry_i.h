@@ -118,6 +118,8 @@ void weir_shm_forget(struct weir_shm *shm);			    /* the memory, after the image
 struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace *trace, u64 epoch, bool *full);
 bool weir_image_add(struct weir_image *image, struct weir_trace *trace); /* locked; false: the trace is gone */
 void weir_image_free(struct weir_image *image);				  /* one that was never added */
+/* Under RCU: is there an image? `listed`: one that is to be listed. */
+bool weir_image_there(const struct weir_source *source, const struct weir_trace *trace, bool listed);
 void weir_images_limit(struct weir_trace *trace, u64 bytes);		  /* locked; oldest go first */
 void weir_images_drop(struct weir_trace *trace);			  /* locked */
 void weir_image_sweep(struct weir_source *source); /* locked; an ended source without images goes */
