@@ -32,7 +32,7 @@ soak: all
 	$(MAKE) $(AM_MAKEFLAGS) check WEIR_SOAK=1 TESTS='$(SOAK_TESTS)'
 
 # For ./check: what its stages run again.
-TSAN_TESTS = $(UNIT_TESTS)
+TSAN_TESTS = $(UNIT_TESTS) $(MOUNT_TESTS) tests/cmd/command.sh
 print-unit-tests:
 	@echo $(UNIT_TESTS)
 print-tsan-tests:

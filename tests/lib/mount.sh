@@ -86,8 +86,8 @@ export WEIR_RUNDIR=$tmp/run WEIR_MOUNT=$mnt
 daemon_log=$tmp/daemon.log
 
 sanitizer_options() {
-	export ASAN_OPTIONS=detect_leaks=${1:-0}:verify_asan_link_order=0:handle_segv=0
-	export UBSAN_OPTIONS=print_stacktrace=1
+	export ASAN_OPTIONS=detect_leaks=${1:-0}:verify_asan_link_order=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0
+	export UBSAN_OPTIONS=print_stacktrace=1:handle_segv=0:handle_sigbus=0:handle_sigfpe=0
 	export TSAN_OPTIONS=halt_on_error=0:report_signal_unsafe=0
 }
 sanitizer_options 0
