@@ -24,7 +24,7 @@ plugins() {
 	build "$CXX" -x c++ -O2 -g -fPIC -shared -I"$top_srcdir/include" -o "$tmp/plugin_cxx.so" "$stress/plugin.c"
 }
 
-counts=$tmp/counts events=0
+counts=$tmp/counts events=0 discarded=0
 
 new_trace() {	# NAME SETTING=VALUE...
 	local name=$1
@@ -55,15 +55,23 @@ counted() {	# NAME MODE [OPTION...]
 	local name=$1 mode=$2 out
 	shift 2
 	if out=$(timeout 600 "$tmp/ctfread" -m "$mode" -c "$counts" "$@" "$mnt/$name" 2>&1); then
-		events=${out%% events*}
+		read -r events _ discarded _ <<<"$out"
 		pass "$name: $mode: $out"
 	else
 		fail "$name: $mode" "$out" "$(head -20 "$mnt/$name/status")"
 	fi
 }
 
+# It may warn of losses, of as many as ctfread has found. In overwrite mode it cannot know all of them.
 decoded() {	# NAME
-	is "$1: babeltrace2 decodes as many" "$(bt "$mnt/$1" 2>&1 | grep -c ' writer = ')" "$events"
+	local lost
+	babeltrace2 "$mnt/$1" >"$tmp/decoded" 2>"$tmp/warned" || fail "$1: babeltrace2" "status $?"
+	is "$1: babeltrace2 decodes as many" "$(wc -l <"$tmp/decoded") events" "$events events"
+	is "$1: babeltrace2 says nothing but losses" "$(grep -vE ' Tracer (may have )?discarded ' "$tmp/warned")" ""
+	if grep -q discard "$mnt/$1/control/mode"; then
+		lost=$(sed -nE 's/.* Tracer discarded ([0-9]+) event.*/\1/p' "$tmp/warned" | awk '{ n += $1 } END { print n + 0 }')
+		is "$1: babeltrace2 knows all losses" "$lost" "$discarded"
+	fi
 }
 
 drop() { ok "$1: rmdir returns" timeout 60 rmdir "$mnt/$1"; }	# NAME

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# SIGKILL at random instants. Everything that a writer had completed is there; what was lost is counted; nothing stalls;
+# nothing of the dead stays with the daemon when their trace is gone.
+. "${top_srcdir:-.}/tests/stress/common.sh"
+build $CC -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$tmp/killer" "$stress/killer.c"
+plugins
+weir_mount
+
+rounds=$(soak 50 1)
+each=25
+killed=0
+
+kills() {	# NAME MODE SETTINGS OPTION...
+	local name=$1 mode=$2 settings=$3 out
+	shift 3
+	# shellcheck disable=SC2086
+	new_trace "$name" $settings
+	out=$(LD_PRELOAD=$(weir_preload) timeout 600 "$tmp/killer" "$counts" $each ${us:-4000} "$tmp/writer" "$@" "$counts" 2>&1) ||
+		fail "$name: killed" "status $?" "$out"
+	killed=$((killed + ${out:-0}))
+	settle
+	counted "$name" "$mode" -o 4096:24
+	[ $((round % 10)) != 0 ] || [ "$events" -gt 300000 ] || decoded "$name"
+	drop "$name"
+}
+
+fds() { find "/proc/$daemon_pid/fd" -type l | wc -l; }
+maps() { grep -c weir- "/proc/$daemon_pid/maps"; }
+as_before() { [ "$(fds) $(maps)" = "$before" ]; }
+
+# What is there for good is there after the first trace.
+new_trace warm
+write_all -n 100
+drop warm
+wait_for test "$(maps)" = 0
+before="$(fds) $(maps)"
+
+large='subbuf_size=4M subbuf_count=4'
+small='subbuf_size=4K subbuf_count=2'
+for ((round = 0; round < rounds; round++)); do
+	kills large exact "$large" -n 100000 -t 2
+	kills signals exact "mode=discard $large" -n 40000 -t 2 -p 2 -s -x
+	kills discard discard "mode=discard $small" -t 2 -m -s
+	kills overwrite overwrite "$small" -t 3
+	kills forks exact "$large" -n 100000 -t 1 -F 1000000
+	kills forks-small discard "mode=discard $small" -t 1 -F 1000000 -s
+	# a vfork child that outlives its parent writes to what the daemon takes for the dead one's: together then
+	us=4000g kills vforks discard "mode=discard $large" -n 100000 -t 1 -V 1000000 -K
+	kills mixed overwrite "$small" -t 4 -r -D "$tmp/plugin_c.so"
+done
+diag "$killed of $((rounds * each * 8)) were still running when they were killed"
+ok "most were killed" test $((killed * 2)) -gt $((rounds * each * 8))
+ok "the daemon keeps nothing of them" wait_for as_before
+diag "descriptors, mappings: before $before, after $(fds) $(maps)"
+is "no process is left" "$(tail -n +2 "$mnt/.weir/processes")" ""
