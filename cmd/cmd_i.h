@@ -33,8 +33,8 @@ int weir_open_mount(void);
 char *weir_read_file(int dir, const char *path);
 /* One write(2) of the whole text: 0 or -errno. */
 int weir_write_file(int dir, const char *path, const char *text);
-/* The sentence that .weir/errors holds about the last rejected write, or NULL. To be freed. */
-char *weir_last_error(int dir);
+/* Something about `what` was refused with `err`: prints what the mount says about it, returns 1. */
+int weir_fail_rejected(int mount, const char *what, int err);
 
 /* ---- preload.c -------------------------------------------------------------------------------------------*/
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,16 +91,18 @@ int weir_write_file(int dir, const char *path, const char *text)
 	return err;
 }
 
-char *weir_last_error(int dir)
+/* .weir/errors: a line each, `DATE TIME uid UID: WHAT: WHY`, the last is the newest. */
+int weir_fail_rejected(int mount, const char *what, int err)
 {
-	char *text = weir_read_file(dir, ".weir/errors");
+	const bool told = err == -EINVAL || err == -EBUSY || err == -ENOSPC || err == -EDQUOT;
+	char *text = told ? weir_read_file(mount, ".weir/errors") : NULL;
 	char *line = text ? strrchr(text, '\n') : NULL;
+	char *why = strstr(line ? line : text ? text : "", ": ");
 
-	if (line)
-		memmove(text, line + 1, strlen(line + 1) + 1);
-	if (text && !*text) {
-		free(text);
-		text = NULL;
-	}
-	return text;
+	if (why && strstr(why, what))
+		fprintf(stderr, "weir: %s\n", why + 2);
+	else
+		weir_fail_why(what, strerror(-err));
+	free(text);
+	return 1;
 }

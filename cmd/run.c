@@ -58,7 +58,7 @@ static int open_trace(struct run *run)
 {
 	run->created = !mkdirat(run->mount, run->name, 0777);
 	if (!run->created && errno != EEXIST)
-		return weir_fail("%s/%s", weir_mountpoint(), run->name);
+		return weir_fail_rejected(run->mount, run->name, -errno);
 	run->trace = openat(run->mount, run->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (run->trace < 0)
 		return weir_fail("%s/%s", weir_mountpoint(), run->name);
@@ -74,11 +74,12 @@ static void drop_trace(struct run *run)
 static int set(struct run *run, const char *file, const char *value)
 {
 	int err = weir_write_file(run->trace, file, value);
+	char what[128];
 
 	if (!err)
 		return 0;
-	errno = -err;
-	return weir_fail("%s/%s/%s", weir_mountpoint(), run->name, file);
+	snprintf(what, sizeof(what), "%s/%s", run->name, file);
+	return weir_fail_rejected(run->mount, what, err);
 }
 
 /* Programs of other `weir run`s in the same trace stay in, those that have ended go. */
@@ -120,6 +121,16 @@ static int prepare(struct run *run, pid_t pid)
 	ret = restrict_to(run, pid) || set(run, "control/enabled", "1\n");
 	flock(run->trace, LOCK_UN);
 	return ret;
+}
+
+/* A user's own daemon comes first for libweir; a trace of root's mount needs root's. */
+static void choose_daemon(int mount)
+{
+	const char *rundir = getenv("WEIR_RUNDIR");
+	struct stat st;
+
+	if (geteuid() && !(rundir && *rundir) && !fstat(mount, &st) && st.st_uid == 0)
+		setenv("WEIR_RUNDIR", "/run/weir", 1);
 }
 
 static int execute(struct run *run, char **argv)
@@ -182,6 +193,7 @@ int weir_run_main(int argc, char **argv)
 	run.mount = weir_open_mount();
 	if (run.mount < 0)
 		goto out;
+	choose_daemon(run.mount);
 	ret = open_trace(&run);
 	if (!ret)
 		ret = execute(&run, argv + optind);

@@ -221,7 +221,7 @@ static int mount_status(int mount)
 	print_table(table);
 	free(table);
 	processes = weir_read_file(mount, ".weir/processes");
-	if (processes && *processes) {
+	if (processes && strchr(processes, '\n')) { /* more than the heading */
 		putchar('\n');
 		print_table(processes);
 	}

@@ -91,4 +91,4 @@ is "an unknown library: why" "$out" "weir: nonsense: not a preload library (mall
 out=$(WEIR_MOUNT=$tmp "$WEIR" run true 2>&1); is "no mount: 1" $? 1
 is "no mount: why" "$out" "weir: $tmp: no trace file system is mounted here (weir mount)"
 out=$("$WEIR" run -t .bad true 2>&1); is "a bad name: 1" $? 1
-like "a bad name: why" "$out" "^weir: $mnt/.bad: "
+like "a bad name: why" "$out" '^weir: mkdir \.bad: .*start with'
