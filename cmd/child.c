@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * child: a program started, watched and imitated, so that `weir run PROG` looks like PROG to whoever waits.
+ * child: a program started, watched and imitated, so that `weir run PROG` looks like PROG to
+ * whoever waits.
  *
- * All signals stay blocked here and are taken by sigwaitinfo(). What a terminal sends reaches the child
- * without us (same process group); what somebody sends to us by kill(2) is passed on. A child that stops
- * stops us, as job control expects.
+ * All signals stay blocked here and are taken by sigwaitinfo(). What a terminal sends reaches the
+ * child without us (same process group); what somebody sends to us by kill(2) is passed on. A child
+ * that stops stops us, as job control expects.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@
 
 #include "run_i.h"
 
-static void child_main(struct weir_child *child, int go, int failed, char **argv, const char *preload)
+static void child_main(struct weir_child *child, int go, int failed, char **argv,
+		       const char *preload)
 {
 	char pid[24];
 	char byte;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the sub-commands share. Each main gets its own name as argv[0] and returns 0, 1 (failed) or 2 (usage). */
+/*
+ * What the sub-commands share. Each main gets its own name as argv[0] and returns 0, 1 (failed)
+ * or 2 (usage).
+ */
 #ifndef WEIR_CMD_I_H
 #define WEIR_CMD_I_H
 
@@ -25,7 +28,7 @@ int weir_fail_why(const char *what, const char *why);
 /* Prints `usage: weir TEXT`: asked for, on stdout, and returns 0; else on stderr, and returns 2. */
 int weir_usage(bool asked, const char *text);
 
-/* ---- files.c: small files ------------------------------------------------------------------------------*/
+/* ---- files.c: small files -------------------------------------------------------------------- */
 
 /* The mount point's directory, for the paths below; -1 after having printed why. */
 int weir_open_mount(void);
@@ -36,11 +39,11 @@ int weir_write_file(int dir, const char *path, const char *text);
 /* Something about `what` was refused with `err`: prints what the mount says about it, returns 1. */
 int weir_fail_rejected(int mount, const char *what, int err);
 
-/* ---- preload.c -------------------------------------------------------------------------------------------*/
+/* ---- preload.c ------------------------------------------------------------------------------- */
 
 /*
- * The value of LD_PRELOAD that traces a program: what is there already, libweir, and the preload libraries
- * named in `list` (comma-separated, or NULL). To be freed; NULL after having printed why.
+ * The value of LD_PRELOAD that traces a program: what is there already, libweir, and the preload
+ * libraries named in `list` (comma-separated, or NULL). To be freed; NULL after having printed why.
  */
 char *weir_ld_preload(const char *list);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * preload: where libweir and the preload libraries are. A command in its build tree (cmd/weir beside
- * lib/client/.libs) takes those of the build tree, an installed one takes the installed ones.
+ * preload: where libweir and the preload libraries are. A command in its build tree (cmd/weir
+ * beside lib/client/.libs) takes those of the build tree, an installed one takes the installed
+ * ones.
  */
 #include <errno.h>
 #include <limits.h>
@@ -29,7 +30,8 @@ static void find_places(struct places *places)
 	}
 	if (end) {
 		*end = '\0';
-		snprintf(places->libweir, sizeof(places->libweir), "%s/lib/client/.libs/libweir.so.0", exe);
+		snprintf(places->libweir, sizeof(places->libweir),
+			 "%s/lib/client/.libs/libweir.so.0", exe);
 		snprintf(places->preload, sizeof(places->preload), "%s/lib/preload/.libs", exe);
 		if (!access(places->libweir, R_OK))
 			return;
@@ -58,7 +60,8 @@ static int add_module(char **value, const struct places *places, const char *nam
 {
 	char path[PATH_MAX + 256];
 
-	if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz") != strlen(name) || strlen(name) > 100)
+	if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz") != strlen(name) ||
+	    strlen(name) > 100)
 		return weir_fail_why(name, "not a preload library (malloc, pthread, io)");
 	snprintf(path, sizeof(path), "%s/libweir-%s.so", places->preload, name);
 	if (access(path, F_OK) && errno == ENOENT)

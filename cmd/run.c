@@ -2,8 +2,9 @@
 /*
  * weir run: makes a trace that records one program and what it starts, runs it, says where to look.
  *
- * The program must not notice: its child waits at a pipe until the trace is ready, so that its pid is known
- * before its first instruction, and execs with the signal mask, dispositions and descriptors that we got.
+ * The program must not notice: its child waits at a pipe until the trace is ready, so that its pid
+ * is known before its first instruction, and execs with the signal mask, dispositions and
+ * descriptors that we got.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,8 @@ static void default_name(char name[64], const char *prog)
 		name[i] = base[i];
 	name[i] = '\0';
 	for (i = 0; name[i]; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", name[i]))
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
+			    name[i]))
 			name[i] = '_';
 	if (name[0] == '.' || !name[0])
 		name[0] = '_';
@@ -160,18 +162,16 @@ static int execute(struct run *run, char **argv)
 
 int weir_run_main(int argc, char **argv)
 {
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	struct run run = { .trace = -1 };
 	const char *list = NULL;
-	bool named = false;
+	const char *name = NULL;
 	int opt, ret = 1;
 
-	while ((opt = getopt_long(argc, argv, "+t:p:qh", (struct option[]){
-			{ "help", no_argument, NULL, 'h' }, { 0 } }, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "+t:p:qh", longs, NULL)) != -1) {
 		switch (opt) {
 		case 't':
-			if (snprintf(run.name, sizeof(run.name), "%s", optarg) >= (int)sizeof(run.name))
-				return weir_fail_why(optarg, "a trace's name has at most 63 characters");
-			named = true;
+			name = optarg;
 			break;
 		case 'p':
 			list = optarg;
@@ -185,8 +185,10 @@ int weir_run_main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return weir_usage(false, usage_text);
-	if (!named)
+	if (!name)
 		default_name(run.name, argv[optind]);
+	else if (snprintf(run.name, sizeof(run.name), "%s", name) >= (int)sizeof(run.name))
+		return weir_fail_why(name, "a trace's name has at most 63 characters");
 	run.preload = weir_ld_preload(list);
 	if (!run.preload)
 		return 1;

@@ -8,8 +8,8 @@
 
 struct weir_child {
 	pid_t pid;
-	int go;	   /* one byte lets the child exec */
-	int failed; /* the child writes errno if exec fails; end of file if it did not */
+	int go;	       /* one byte lets the child exec */
+	int failed;    /* the child writes errno if exec fails; end of file if it did not */
 	sigset_t mask; /* ours, and so the child's */
 	struct sigaction chld;
 };
@@ -22,7 +22,7 @@ void weir_child_abort(struct weir_child *child);
 int weir_child_go(struct weir_child *child);
 /* Forwards signals until the child ends; its wait status. */
 int weir_child_wait(struct weir_child *child);
-/* The exit code for that status; does not return if a signal ended the child: the same one ends us. */
+/* The exit code for that status; if a signal ended the child, it ends us as well. */
 int weir_child_exit(struct weir_child *child, int status);
 
 /* Says on stderr what the trace holds and where it is. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * weir status: the mount's and a trace's status files, made readable. What `weir run` says at its end comes
- * from here too.
+ * weir status: the mount's and a trace's status files, made readable. What `weir run` says at its
+ * end comes from here too.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,8 +26,8 @@ static bool add_line(struct totals *totals, const char *line)
 {
 	unsigned long long produced, consumed, overwritten, lost, damaged;
 
-	if (sscanf(line, "%*s %*s %*s %llu %llu %llu %llu %llu", &produced, &consumed, &overwritten, &lost,
-		   &damaged) != 5)
+	if (sscanf(line, "%*s %*s %*s %llu %llu %llu %llu %llu", &produced, &consumed, &overwritten,
+		   &lost, &damaged) != 5)
 		return false; /* the heading */
 	totals->streams++;
 	totals->bytes += produced - overwritten;
@@ -92,14 +92,14 @@ void weir_report(int trace, const char *name)
 	fprintf(stderr, "weir: ");
 	if (events >= 0)
 		fprintf(stderr, "%ld events, ", events);
-	fprintf(stderr, "%s bytes in %u streams, %llu events lost", human(bytes, totals.bytes), totals.streams,
-		totals.lost);
+	fprintf(stderr, "%s bytes in %u streams, %llu events lost", human(bytes, totals.bytes),
+		totals.streams, totals.lost);
 	if (totals.overwritten)
 		fprintf(stderr, ", %s bytes overwritten", human(bytes, totals.overwritten));
 	fprintf(stderr, ": %s/%s\n", weir_mountpoint(), name);
 }
 
-/* ---- weir status ---------------------------------------------------------------------------------------*/
+/* ---- weir status ----------------------------------------------------------------------------- */
 
 /* Columns as wide as their widest word; the first is flush left. */
 static void print_table(const char *text)
@@ -144,8 +144,8 @@ static void print_setting(int dir, const char *file, const char *label)
 
 static int trace_status(int mount, const char *name)
 {
-	static const char *const settings[] = { "enabled", "mode", "subbuf_size", "subbuf_count", "context", "events",
-						"processes" };
+	static const char *const settings[] = { "enabled", "mode",   "subbuf_size", "subbuf_count",
+						"context", "events", "processes" };
 	static const char heading[] =
 		"source cpu mode produced consumed overwritten lost_events damaged subbufs\n";
 	int trace = openat(mount, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -164,7 +164,8 @@ static int trace_status(int mount, const char *name)
 	if (!status)
 		return weir_fail("%s/%s/status", weir_mountpoint(), name);
 	memset(&first, 0, sizeof(first));
-	if (*status && asprintf(&table, "%s%s", add_line(&first, status) ? heading : "", status) >= 0) {
+	if (*status &&
+	    asprintf(&table, "%s%s", add_line(&first, status) ? heading : "", status) >= 0) {
 		putchar('\n');
 		print_table(table);
 		free(table);
@@ -187,8 +188,9 @@ static void trace_summary(FILE *out, int mount, const char *name)
 	snprintf(file, sizeof(file), "%s/status", name);
 	status = weir_read_file(mount, file);
 	add_up(&totals, status);
-	fprintf(out, "%s %s %s %u %s %llu\n", name, enabled && *enabled == '1' ? "enabled" : "disabled",
-		mode ? mode : "-", totals.streams, human(bytes, totals.bytes), totals.lost);
+	fprintf(out, "%s %s %s %u %s %llu\n", name,
+		enabled && *enabled == '1' ? "enabled" : "disabled", mode ? mode : "-",
+		totals.streams, human(bytes, totals.bytes), totals.lost);
 	free(enabled);
 	free(mode);
 	free(status);

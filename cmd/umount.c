@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * weir umount: root asks the kernel, everybody else asks fusermount3, which knows whose mount it is.
+ * weir umount: root asks the kernel, everybody else asks fusermount3, which knows whose mount it
+ * is.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -19,9 +19,11 @@ static const struct command {
 	const char *usage; /* NULL: not listed */
 	const char *what;
 } commands[] = {
-	{ "mount", weir_mount_main, "mount [-f] [OPTIONS] [MOUNTPOINT]", "mount the trace file system" },
+	{ "mount", weir_mount_main, "mount [-f] [OPTIONS] [MOUNTPOINT]",
+	  "mount the trace file system" },
 	{ "umount", weir_umount_main, "umount [MOUNTPOINT]", "unmount it" },
-	{ "run", weir_run_main, "run [-t TRACE] [-p LIST] [--] PROG ARG...", "run a program, traced" },
+	{ "run", weir_run_main, "run [-t TRACE] [-p LIST] [--] PROG ARG...",
+	  "run a program, traced" },
 	{ "status", weir_status_main, "status [TRACE]", "show traces, streams and losses" },
 	{ "--help", help_main, NULL, NULL },
 	{ "-h", help_main, NULL, NULL },
