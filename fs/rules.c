@@ -19,14 +19,13 @@ static void weir_canon_put(struct weir_canon *canon, const char *src, size_t len
 	canon->len += len;
 }
 
-static int weir_canon_end(struct weir_canon *canon, const char **why)
+/* Pads with zeros; false: it was too long. */
+static bool weir_canon_end(struct weir_canon *canon)
 {
-	if (canon->len >= canon->size) {
-		*why = "too long";
-		return -E2BIG;
-	}
+	if (canon->len >= canon->size)
+		return false;
 	memset(canon->buf + canon->len, 0, canon->size - canon->len);
-	return 0;
+	return true;
 }
 
 /* The next piece between separators; its length, 0 at the end. */
@@ -124,7 +123,7 @@ int weir_rules_parse(const char *text, char rules[WEIR_RULES_SIZE], const char *
 		}
 		p += len;
 	}
-	if (!weir_canon_end(&canon, why))
+	if (weir_canon_end(&canon))
 		return 0;
 	*why = "the rules are longer than 3071 bytes in all";
 	return -E2BIG;
@@ -193,7 +192,7 @@ int weir_processes_parse(const char *text, char processes[WEIR_PROCESSES_SIZE], 
 		*why = "no process is named; all is written as all";
 		return -EINVAL;
 	}
-	if (!weir_canon_end(&canon, why))
+	if (weir_canon_end(&canon))
 		return 0;
 	*why = "the words are longer than 959 bytes in all";
 	return -E2BIG;

@@ -381,6 +381,45 @@ static void test_max_bytes(void **state)
 	weir_trace_put(trace);
 }
 
+/* Who was listed can be looked up, though there is no room for it, until nobody has listed for a while. */
+static void test_listed(void **state)
+{
+	struct weir_trace *trace = test_small("a", 0, true);
+	struct weir_source *source, *again;
+	u64 bytes = 0;
+	pid_t pid[2];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		pid[i] = test_child(trace, NULL, 100, true);
+		test_wait(test_is_there(pid[i]));
+		test_reap(pid[i]);
+		test_wait(weir_trace_dead_bytes(trace) > bytes);
+		bytes = weir_trace_dead_bytes(trace);
+	}
+	source = test_find("child", pid[0], "");
+	weir_trace_list(trace);
+	assert_int_equal(weir_trace_set_max_bytes(trace, bytes / 2), 0);
+	assert_int_equal(weir_trace_dropped(trace), 1);
+	assert_false(weir_source_in(source, trace));
+	again = weir_trace_source(trace, source->name);
+	assert_ptr_equal(again, source);
+	test_holds(source, trace, 0, 0, 100);
+	weir_registry_sweep();
+	assert_false(source->gone);
+	WRITE_ONCE(trace->listed, 0);
+	weir_registry_sweep();
+	assert_true(source->gone);
+	assert_int_equal(weir_trace_dropped(trace), 1);
+	assert_int_equal(weir_trace_dead_bytes(trace), bytes / 2);
+	assert_null(weir_trace_source(trace, source->name));
+	assert_true(test_is_there(pid[1]));
+	weir_source_put(again);
+	weir_source_put(source);
+	weir_trace_put(trace);
+}
+
 /* ---- readers while processes come and go --------------------------------------------------------------------*/
 
 static bool test_readers_stop;
@@ -545,6 +584,65 @@ static void test_bad_descriptors(void **state)
 	test_wait(test_fds() == before);
 }
 
+/* Huge pages that are not there would be SIGBUS. Where there can be no such file there is nothing to refuse. */
+static void test_huge_pages(void **state)
+{
+	struct weir_attach attach = test_attach_message("huge");
+	int fds[2] = { test_memfd(test_control_size(), TEST_SEALS), -1 };
+
+	(void)state;
+	fds[1] = memfd_create("weir-test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	if (fds[1] >= 0 && !ftruncate(fds[1], (off_t)test_buffers_size(TEST_STRIDE)) &&
+	    !fcntl(fds[1], F_ADD_SEALS, TEST_SEALS))
+		test_refused(&attach, sizeof(attach), fds, 2);
+	close(fds[0]);
+	if (fds[1] >= 0)
+		close(fds[1]);
+}
+
+/* A user's 513th process is not recorded; when one has ended there is room again. */
+static void test_process_quota(void **state)
+{
+	struct weir_trace *trace = test_small("a", 0, true);
+	uid_t uid = geteuid() ? geteuid() : 65534;
+	pid_t pid[2];
+	int i;
+
+	(void)state;
+	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_PROCESSES, 511), 0);
+	for (i = 0; i < 2; i++) {
+		int status, refused[2];
+
+		assert_int_equal(pipe2(refused, O_CLOEXEC), 0);
+		pid[i] = fork();
+		if (!pid[i]) {
+			struct test_program program;
+
+			if (!geteuid() && setresuid(uid, uid, uid))
+				_exit(1);
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			test_program_make(&program);
+			test_attach(&program, "child");
+			status = write(refused[1], "", 1) == 1;
+			while (status)
+				pause();
+			_exit(1);
+		}
+		close(refused[1]);
+		assert_int_equal(read(refused[0], &status, 1), 1);
+		close(refused[0]);
+		assert_int_equal(test_is_there(pid[i]), i == 0);
+	}
+	assert_int_equal(test_sources(), 1);
+	test_reap(pid[0]);
+	test_reap(pid[1]);
+	test_wait(!test_sources());
+	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_PROCESSES, 1), 0);
+	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_PROCESSES, 1), -EDQUOT);
+	weir_quota_give(uid, WEIR_QUOTA_PROCESSES, 512);
+	weir_trace_put(trace);
+}
+
 /* Those who connect and say nothing are dropped, and others are served meanwhile. */
 static void test_silent(void **state)
 {
@@ -701,6 +799,8 @@ int main(void)
 		test(test_live),    test(test_large_ring), test(test_owners),	   test(test_bad_log),
 		test(test_names),   test(test_exec),	   test(test_end),	   test(test_end_early),
 		test(test_sync),    test(test_order),   test(test_max_bytes),  test(test_bad_messages), test(test_bad_descriptors),
+		test(test_huge_pages), test(test_process_quota),
+		test(test_listed),
 		test(test_silent),  test(test_hangs_up),   test(test_scribble),	   test(test_readers),
 	};
 
