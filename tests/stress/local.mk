@@ -17,3 +17,22 @@ EXTRA_DIST += \
 	tests/stress/killer.c \
 	tests/stress/plugin.c \
 	tests/stress/writer.c
+
+# Reading while others write, hostile processes and clients, users.
+READ_TESTS = \
+	tests/stress/hostile_client.sh \
+	tests/stress/hostile_process.sh \
+	tests/stress/read_babeltrace.sh \
+	tests/stress/read_copies.sh
+TESTS += $(READ_TESTS)
+SOAK_TESTS += $(READ_TESTS)
+
+EXTRA_DIST += \
+	$(READ_TESTS) \
+	tests/stress/hostile_client.c \
+	tests/stress/hostile_writer.c \
+	tests/stress/read_check.c \
+	tests/stress/read_common.sh \
+	tests/stress/read_plugin.c \
+	tests/stress/read_sum.h \
+	tests/stress/read_writer.c
