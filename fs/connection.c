@@ -1,42 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * connection: clients of the socket, up to their one message. Whoever may connect may be hostile:
+ * connection: clients of the socket, up to their one message (message.c). Whoever may connect may be hostile:
  *
- *   says nothing              dropped after two seconds; a user has few such connections at a time, and when
- *                             there are too many in all the oldest goes
- *   says something else       the descriptors that came along are closed
- *   sends strange descriptors closing one can take for ever (the flush of a FUSE file is answered by its
- *                             server), so a thread does that, charged to the user
+ *   says nothing              dropped after two seconds; of a user's too many the oldest goes, and of all too
  *   exhausts descriptors      nothing is accepted for a while
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "registry_i.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
+#include "connection_i.h"
 
 #define WEIR_SILENCE_MS 2000u
 #define WEIR_PAUSE_MS 100u
 #define WEIR_PENDING_MAX 256u
 #define WEIR_BACKLOG 4096
-#define WEIR_HELLO_FDS 2
-
-struct weir_connection {
-	struct weir_watch watch;
-	struct cds_list_head list; /* the oldest first */
-	struct ucred peer;
-	int pidfd;
-	unsigned int charged; /* of the quota: itself, and a thread for each descriptor that may come */
-	u64 deadline;	      /* ms */
-};
 
 static void weir_connection_accept(struct weir_watch *watch);
 
@@ -60,106 +40,7 @@ static u64 weir_now_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-/* ---- descriptors that came along --------------------------------------------------------------------------*/
-
-struct weir_closing {
-	int fd;
-	uid_t uid;
-};
-
-static void *weir_close_slowly(void *arg)
-{
-	struct weir_closing *closing = arg;
-
-	close(closing->fd);
-	weir_quota_give(closing->uid, WEIR_QUOTA_CONNECTIONS, 1);
-	weir_free(closing);
-	return NULL;
-}
-
-static int weir_close_spawn(struct weir_closing *closing)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int err;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 64 << 10);
-	err = pthread_create(&thread, &attr, weir_close_slowly, closing);
-	pthread_attr_destroy(&attr);
-	return err;
-}
-
-/* Of the files that have seals none does anything at close. Where there can be no thread the descriptor stays
- * open, and charged. */
-static void weir_close_foreign(struct weir_connection *connection, int fd)
-{
-	struct weir_closing *closing;
-
-	if (fd < 0)
-		return;
-	if (fcntl(fd, F_GET_SEALS) >= 0) {
-		close(fd);
-		return;
-	}
-	connection->charged--;
-	closing = weir_alloc(sizeof(*closing));
-	if (!closing)
-		return;
-	*closing = (struct weir_closing){ fd, connection->peer.uid };
-	if (weir_close_spawn(closing))
-		weir_free(closing);
-}
-
-/* ---- the message ------------------------------------------------------------------------------------------*/
-
-/* Takes the descriptors out of what was received; returns how many there were. */
-static int weir_message_fds(struct msghdr *msg, int fds[WEIR_HELLO_FDS])
-{
-	struct cmsghdr *cmsg;
-	int count = 0;
-
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS || n > WEIR_HELLO_FDS)
-			continue;
-		memcpy(fds, CMSG_DATA(cmsg), n * sizeof(int));
-		count = (int)n;
-	}
-	return count;
-}
-
-/* The one message there may be. -EAGAIN: none yet; -EPROTO: not what abi.h says, everything is closed. There is
- * room for two descriptors: of more the kernel says MSG_CTRUNC and drops the rest. */
-static int weir_message_receive(struct weir_connection *connection, struct weir_hello *hello)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(WEIR_HELLO_FDS * sizeof(int))];
-	} control;
-	struct iovec iov = { &hello->attach, sizeof(hello->attach) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	int fds[WEIR_HELLO_FDS], count;
-	ssize_t n = recvmsg(connection->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EPROTO;
-	count = weir_message_fds(&msg, fds);
-	if (n == (ssize_t)sizeof(hello->attach) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
-	    count == WEIR_HELLO_FDS) {
-		hello->control = fds[0];
-		hello->buffers = fds[1];
-		return 0;
-	}
-	while (count)
-		weir_close_foreign(connection, fds[--count]);
-	return -EPROTO;
-}
+/* ---- one connection ---------------------------------------------------------------------------------------*/
 
 static void weir_connections_count(int change)
 {
@@ -194,41 +75,6 @@ static void weir_connection_ready(struct weir_watch *watch)
 			close(hello.pidfd);
 	}
 	weir_connection_free(connection);
-}
-
-/* ---- who it is --------------------------------------------------------------------------------------------*/
-
-/* A descriptor of the process, -1 if it has ended already. The kernel's own answer is about the process that
- * connected, whatever has become of its number; before Linux 6.5 the number has to do. A process of a pid
- * namespace that the daemon does not see into has none: then only the kernel's answer helps. */
-static int weir_peer_pidfd(int fd, const struct ucred *peer, int *pidfd)
-{
-	socklen_t len = sizeof(*pidfd);
-
-	*pidfd = -1;
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd, &len))
-		return 0;
-	*pidfd = -1;
-	if (errno == ENOPROTOOPT && peer->pid > 0) {
-		*pidfd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
-		if (*pidfd >= 0)
-			return 0;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-		return -errno;
-	return peer->pid > 0 ? 0 : -ESRCH;
-}
-
-static int weir_peer(int fd, struct ucred *peer, int *pidfd)
-{
-	socklen_t len = sizeof(*peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len))
-		return -errno;
-	/* A user's own daemon serves nobody else. */
-	if (weir_daemon.uid && peer->uid != weir_daemon.uid)
-		return -EPERM;
-	return weir_peer_pidfd(fd, peer, pidfd);
 }
 
 /* A process that has attached, then called exec() and connected again, said the former before the latter. */

@@ -10,6 +10,7 @@ fs_libfs_la_SOURCES = \
 	fs/caller.c \
 	fs/clock.c \
 	fs/connection.c \
+	fs/connection_i.h \
 	fs/control.c \
 	fs/copy.c \
 	fs/daemon.c \
@@ -19,6 +20,7 @@ fs_libfs_la_SOURCES = \
 	fs/frozen.c \
 	fs/main.c \
 	fs/marker.c \
+	fs/message.c \
 	fs/metadata.c \
 	fs/mountpoint.c \
 	fs/nodes_control.c \
@@ -33,6 +35,7 @@ fs_libfs_la_SOURCES = \
 	fs/registry.h \
 	fs/registry_i.h \
 	fs/rules.c \
+	fs/settings.c \
 	fs/sources.c \
 	fs/stream.c \
 	fs/sweeper.c \

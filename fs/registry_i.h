@@ -36,6 +36,22 @@ void weir_source_add(struct weir_source *source);  /* locked; finds the name tha
 void weir_source_drop(struct weir_source *source); /* locked */
 void weir_trace_drop(struct weir_trace *trace);	   /* locked; when it is out of the slots */
 
+/* ---- trace.c: locked ------------------------------------------------------------------------------------*/
+
+void weir_trace_publish(struct weir_trace *trace);
+u64 weir_trace_new_epoch(u64 bits); /* with this geometry */
+
+/* Locks around `expr` for a trace that is not gone. */
+#define weir_trace_locked(trace, expr)                                                                   \
+	({                                                                                               \
+		int weir_err = -ENOENT;                                                                  \
+		pthread_mutex_lock(&weir_registry.lock);                                                 \
+		if (!(trace)->gone)                                                                      \
+			weir_err = (expr);                                                               \
+		pthread_mutex_unlock(&weir_registry.lock);                                               \
+		weir_err;                                                                                \
+	})
+
 /* ---- control.c: the tracing control, locked ---------------------------------------------------------------*/
 
 int weir_control_open(const char *path);
