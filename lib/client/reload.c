@@ -163,7 +163,8 @@ void weir_client_reload(void)
  * weir_client_refresh() - a site found its word stale
  * @site: a listed one, or one whose object's constructors have not come to it yet
  *
- * Context: any; errno is kept.
+ * Context: any; errno is kept. A vfork child leaves it to its parent: the daemon would take the child for the
+ * one that attaches, and its end for the end of both; and it may be killed, holding the lock.
  *
  * Return: nonzero if the site is recorded. While another thread reloads, by the old match.
  */
@@ -171,7 +172,7 @@ int weir_client_refresh(struct weir_site *site)
 {
 	int saved = errno;
 
-	if (weir_client_trylock()) {
+	if (!weir_client_thread.vforked && weir_client_trylock()) {
 		if (!(site->flags & WEIR_SITE_LISTED))
 			weir_client_list(site);
 		if (READ_ONCE(weir_client_state.control->generation) != weir_client_state.generation)
