@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Exactness, kills, hostile programs; short here, long in `make soak`.
 STRESS_TESTS = \
+	tests/stress/daemon.sh \
 	tests/stress/epochs.sh \
 	tests/stress/exact.sh \
 	tests/stress/kills.sh \
 	tests/stress/loss.sh \
 	tests/stress/storms.sh
 TESTS += $(STRESS_TESTS)
-SOAK_TESTS += tests/stress/epochs.sh tests/stress/exact.sh tests/stress/kills.sh tests/stress/loss.sh tests/stress/storms.sh
+SOAK_TESTS += $(STRESS_TESTS)
 
 EXTRA_DIST += \
 	$(STRESS_TESTS) \
