@@ -150,6 +150,6 @@ void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n)
 		return;
 	}
 	memcpy(cursor->p, &len, sizeof(len));
-	memcpy(cursor->p + sizeof(len), p, len);
+	memcpy(cursor->p + sizeof(len), p ? p : "", len);
 	cursor->p += sizeof(len) + len;
 }
