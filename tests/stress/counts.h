@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * counts: what the writers say of themselves, in a file that writers and ctfread map. A writer is one series of
- * numbered events {u32 writer; u64 seq}; it stores `started` before an event and `done` after it. So of a writer that
- * was killed everything below `done` was written, and nothing from `started` on.
+ * counts: what the writers say of themselves, in a file that writers and ctfread map. A writer is
+ * one series of numbered events {u32 writer; u64 seq}; it stores `started` before an event and
+ * `done` after it. So of a writer that was killed everything below `done` was written, and nothing
+ * from `started` on.
  */
 #ifndef STRESS_COUNTS_H
 #define STRESS_COUNTS_H
@@ -17,8 +18,8 @@
 #define COUNTS_MAX (1u << 20)
 
 struct counts {
-	uint32_t next; /* writer */
-	uint32_t stop; /* those without end end */
+	uint32_t next;	  /* writer */
+	uint32_t stop;	  /* those without end end */
 	uint64_t running; /* processes that have got through their start */
 	struct count {
 		uint64_t started;

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ctfread: an independent reader of a trace directory, for counting. Knows the one CTF layout that weir writes, and
- * shares no code with it.
+ * ctfread: an independent reader of a trace directory, for counting. Knows the one CTF layout that
+ * weir writes, and shares no code with it.
  *
  *   ctfread [-m MODE] [-c COUNTS] [-e PROVIDER] [-o SUBBUF:RECORD] TRACE
  *
- * Always: every file is whole packets without a hole, every packet whole records of known events with zeros between
- * them; sequence numbers, times and events_discarded never go back; no event twice; a writer's own order is kept in
- * each stream. MODE says what must be there of what COUNTS says was written:
+ * Always: every file is whole packets without a hole, every packet whole records of known events
+ * with zeros between them; sequence numbers, times and events_discarded never go back; no event
+ * twice; a writer's own order is kept in each stream. MODE says what must be there of what COUNTS
+ * says was written:
  *
  *   any        nothing more
- *   gapless    of each writer everything between its first and its last, but for what is counted as discarded
+ *   gapless    of each writer all between its first and its last, but for what is discarded
  *   exact      everything, and none discarded
  *   discard    seen + discarded = written
- *   overwrite  seen + overwritten + discarded = written; TRACE/status tells the bytes of overwritten sub-buffers of
- *              SUBBUF bytes, full of records of RECORD bytes
+ *   overwrite  seen + overwritten + discarded = written; TRACE/status tells the bytes of
+ *              overwritten sub-buffers of SUBBUF bytes, full of records of RECORD bytes
  */
 #include <dirent.h>
 #include <errno.h>
@@ -71,11 +72,11 @@ static struct {
 static const char *provider;
 static const struct counts *counts;
 
-#define FAIL(...)                               \
-	do {                                    \
+#define FAIL(...)                                \
+	do {                                     \
 		printf("ctfread: " __VA_ARGS__); \
-		putchar('\n');                  \
-		exit(1);                        \
+		putchar('\n');                   \
+		exit(1);                         \
 	} while (0)
 
 static char *slurp(const char *dir, const char *name, size_t *size)
@@ -103,7 +104,7 @@ static char *slurp(const char *dir, const char *name, size_t *size)
 	return data;
 }
 
-/* ---- metadata -----------------------------------------------------------------------------------------------*/
+/* ---- metadata ---------------------------------------------------------------------------------*/
 
 static void read_uuid(const char *text, uint8_t uuid[16])
 {
@@ -136,7 +137,9 @@ static void read_metadata(const char *dir, struct metadata *m)
 		if (!end || m->nr == EVENTS)
 			FAIL("%s/metadata: cut, or too many events", dir);
 		*end = '\0';
-		if (sscanf(p, "\nevent { name = \"%63[^\"]\"; id = %u;", m->event[m->nr].name, &id) != 2 || id != m->nr)
+		if (sscanf(p, "\nevent { name = \"%63[^\"]\"; id = %u;", m->event[m->nr].name,
+			   &id) != 2 ||
+		    id != m->nr)
 			FAIL("%s/metadata: %s", dir, p);
 		m->event[m->nr++].pad = strstr(p, "str _pad;");
 		p = end + 1;
@@ -144,7 +147,7 @@ static void read_metadata(const char *dir, struct metadata *m)
 	free(text);
 }
 
-/* ---- events ---------------------------------------------------------------------------------------------------*/
+/* ---- events -----------------------------------------------------------------------------------*/
 
 static void see(const struct stream *s, const char *name, uint32_t writer, uint64_t seq)
 {
@@ -152,7 +155,8 @@ static void see(const struct stream *s, const char *name, uint32_t writer, uint6
 
 	if (writer >= COUNTS_MAX || (counts && seq >= counts->writer[writer].started))
 		FAIL("%s: %s: writer %u never wrote %" PRIu64, s->path, name, writer, seq);
-	if (provider && (strncmp(name, provider, strlen(provider)) || name[strlen(provider)] != ':'))
+	if (provider &&
+	    (strncmp(name, provider, strlen(provider)) || name[strlen(provider)] != ':'))
 		FAIL("%s: %s is not an event of this trace", s->path, name);
 	while (seq >= w->size) {
 		w->bits = realloc(w->bits, w->size / 4 + 64);
@@ -162,7 +166,8 @@ static void see(const struct stream *s, const char *name, uint32_t writer, uint6
 	if (w->bits[seq / 8] & 1 << seq % 8)
 		FAIL("%s: writer %u, %" PRIu64 ": twice", s->path, writer, seq);
 	if (w->stream == s->number && seq < w->next)
-		FAIL("%s: writer %u, %" PRIu64 " after %" PRIu64, s->path, writer, seq, w->next - 1);
+		FAIL("%s: writer %u, %" PRIu64 " after %" PRIu64, s->path, writer, seq,
+		     w->next - 1);
 	w->bits[seq / 8] |= (uint8_t)(1 << seq % 8);
 	w->first = w->count && w->first < seq ? w->first : seq;
 	w->last = w->last > seq ? w->last : seq;
@@ -186,7 +191,8 @@ static size_t check_pad(const struct stream *s, const char *pad, size_t room, ui
 }
 
 /* The record at `at`; where it ends. */
-static size_t read_record(struct stream *s, const char *packet, size_t at, size_t content, uint64_t *time)
+static size_t read_record(struct stream *s, const char *packet, size_t at, size_t content,
+			  uint64_t *time)
 {
 	size_t fixed = 8 + (s->metadata->tid ? 4 : 0) + 12;
 	const struct event *event;
@@ -199,24 +205,29 @@ static size_t read_record(struct stream *s, const char *packet, size_t at, size_
 	memcpy(&writer, packet + at + fixed - 12, 4);
 	memcpy(&seq, packet + at + fixed - 8, 8);
 	if ((word & 0xffff) >= s->metadata->nr)
-		FAIL("%s: %zu: event %u is not in metadata", s->path, at, (unsigned int)(word & 0xffff));
+		FAIL("%s: %zu: event %u is not in metadata", s->path, at,
+		     (unsigned int)(word & 0xffff));
 	now = *time + (((word >> 16) - *time) & 0xffffffffffffu);
 	if (now - *time > 1ull << 47)
 		FAIL("%s: %zu: time goes back", s->path, at);
 	*time = now;
 	event = &s->metadata->event[word & 0xffff];
 	see(s, event->name, writer, seq);
-	return at + fixed + (event->pad ? check_pad(s, packet + at + fixed, content - at - fixed, seq) : 0);
+	return at + fixed +
+	       (event->pad ? check_pad(s, packet + at + fixed, content - at - fixed, seq) : 0);
 }
 
-/* ---- packets --------------------------------------------------------------------------------------------------*/
+/* ---- packets ----------------------------------------------------------------------------------*/
 
 static void check_header(struct stream *s, const struct header *h, size_t left)
 {
-	if (h->magic != MAGIC || memcmp(h->uuid, s->metadata->uuid, 16) || h->stream_id || h->instance != h->cpu)
+	if (h->magic != MAGIC || memcmp(h->uuid, s->metadata->uuid, 16) || h->stream_id ||
+	    h->instance != h->cpu)
 		FAIL("%s: a packet's header is not one of this trace", s->path);
-	if (h->size % 64 || h->content % 8 || h->content > h->size || h->content < HEADER * 8 || h->size / 8 > left)
-		FAIL("%s: %" PRIu64 " bits of %" PRIu64 " in a packet", s->path, h->content, h->size);
+	if (h->size % 64 || h->content % 8 || h->content > h->size || h->content < HEADER * 8 ||
+	    h->size / 8 > left)
+		FAIL("%s: %" PRIu64 " bits of %" PRIu64 " in a packet", s->path, h->content,
+		     h->size);
 	if (h->begin > h->end || h->begin < s->end)
 		FAIL("%s: packet %" PRIu64 ": times go back", s->path, h->seq);
 	if (h->discarded < s->discarded)
@@ -252,7 +263,8 @@ static size_t read_packet(struct stream *s, const char *packet, size_t left)
 	}
 	check_zeros(s, packet, content, h.size / 8);
 	if (first != h.begin || time > h.end)
-		FAIL("%s: packet %" PRIu64 ": its records are not within its times", s->path, h.seq);
+		FAIL("%s: packet %" PRIu64 ": its records are not within its times", s->path,
+		     h.seq);
 	if (!s->any && h.content > HEADER * 8)
 		total.overwritten += h.seq - 1; /* packets number from 1 */
 	s->any = true;
@@ -314,7 +326,7 @@ static void read_trace(const char *dir)
 	closedir(d);
 }
 
-/* ---- the sum --------------------------------------------------------------------------------------------------*/
+/* ---- the sum ----------------------------------------------------------------------------------*/
 
 static void check_gapless(void)
 {
@@ -325,7 +337,8 @@ static void check_gapless(void)
 		if (seen[i].count)
 			gaps += seen[i].last + 1 - seen[i].first - seen[i].count;
 	if (gaps > total.discarded)
-		FAIL("%" PRIu64 " events are missing, %" PRIu64 " discarded", gaps, total.discarded);
+		FAIL("%" PRIu64 " events are missing, %" PRIu64 " discarded", gaps,
+		     total.discarded);
 }
 
 static void check_exact(void)
@@ -336,8 +349,9 @@ static void check_exact(void)
 	for (i = 0; i < counts->next && i < COUNTS_MAX; i++)
 		for (seq = 0; seq < counts->writer[i].done; seq++)
 			if (seq >= seen[i].size || !(seen[i].bits[seq / 8] & 1 << seq % 8))
-				FAIL("writer %u wrote %" PRIu64 ", it is not there: %" PRIu64 " of %" PRIu64 " are", i, seq,
-				     seen[i].count, counts->writer[i].done);
+				FAIL("writer %u wrote %" PRIu64 ", it is not there: %" PRIu64
+				     " of %" PRIu64 " are",
+				     i, seq, seen[i].count, counts->writer[i].done);
 	if (total.discarded)
 		FAIL("%" PRIu64 " discarded", total.discarded);
 }
@@ -353,8 +367,9 @@ static void check_sum(uint64_t overwritten)
 		most += counts->writer[i].started;
 	}
 	if (sum < least || sum > most)
-		FAIL("seen %" PRIu64 " + discarded %" PRIu64 " + overwritten %" PRIu64 " = %" PRIu64 ", written %" PRIu64
-		     " to %" PRIu64, total.events, total.discarded, overwritten, sum, least, most);
+		FAIL("seen %" PRIu64 " + discarded %" PRIu64 " + overwritten %" PRIu64 " = %" PRIu64
+		     ", written %" PRIu64 " to %" PRIu64,
+		     total.events, total.discarded, overwritten, sum, least, most);
 }
 
 /* From status, in events; the streams must agree about where they begin. */
@@ -367,15 +382,17 @@ static uint64_t overwritten_events(const char *dir, const char *geometry)
 	if (!geometry || sscanf(geometry, "%" SCNu64 ":%" SCNu64, &subbuf, &record) != 2)
 		FAIL("-o SUBBUF:RECORD");
 	while ((line = strchr(line, '\n')) && *++line && *line != '#') {
-		if (sscanf(line, "%*s %*s %*s %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64, &bytes, &lost, &damaged) != 3 ||
+		if (sscanf(line, "%*s %*s %*s %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64, &bytes,
+			   &lost, &damaged) != 3 ||
 		    damaged || bytes % subbuf)
 			FAIL("status: %s", line);
 		all += bytes;
 		all_lost += lost;
 	}
 	if (all_lost != total.discarded || all != total.overwritten * subbuf)
-		FAIL("status: lost %" PRIu64 ", overwritten %" PRIu64 "; streams: discarded %" PRIu64
-		     ", overwritten %" PRIu64, all_lost, all, total.discarded, total.overwritten * subbuf);
+		FAIL("status: lost %" PRIu64 ", overwritten %" PRIu64
+		     "; streams: discarded %" PRIu64 ", overwritten %" PRIu64,
+		     all_lost, all, total.discarded, total.overwritten * subbuf);
 	free(text);
 	return all / subbuf * ((subbuf - FIRST) / ((record + 7) & ~7ull));
 }
@@ -407,8 +424,9 @@ int main(int argc, char **argv)
 		overwritten = overwritten_events(argv[optind], geometry);
 	if (!strcmp(mode, "overwrite") || !strcmp(mode, "discard"))
 		check_sum(overwritten);
-	printf("%" PRIu64 " events, %" PRIu64 " discarded, %" PRIu64 " overwritten, %" PRIu64 " packets, %" PRIu64
-	       " streams, %" PRIu64 " sources\n", total.events, total.discarded, overwritten, total.packets,
-	       total.streams, total.sources);
+	printf("%" PRIu64 " events, %" PRIu64 " discarded, %" PRIu64 " overwritten, %" PRIu64
+	       " packets, %" PRIu64 " streams, %" PRIu64 " sources\n",
+	       total.events, total.discarded, overwritten, total.packets, total.streams,
+	       total.sources);
 	return 0;
 }

@@ -49,3 +49,8 @@ new_trace bare context=none subbuf_size=4K subbuf_count=4096 mode=discard
 write_all -t 2 -n "$n" -m -s
 counted bare exact
 decoded bare
+
+# Many switches, each at another offset, under signals whose shorter records may still fit.
+new_trace switches context=none subbuf_size=4K subbuf_count=4096 mode=discard
+write_all -t 4 -p 2 -n "$(soak 100000 50000)" -m -s -x
+counted switches exact

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * killer: starts a program N times and kills it at a random instant: every fourth while it starts, the others within
- * US microseconds from where its first thread is about to write.
+ * killer: starts a program N times and kills it at a random instant: every fourth while it starts,
+ * the others within US microseconds from where its first thread is about to write.
  *
  *   killer COUNTS N US[g] PROGRAM ARG...
  *
- * The program has a process group of its own. Every other time, with `g` always, the whole group is killed; else the
- * program's children go on, become the killer's and are waited for.
+ * The program has a process group of its own. Every other time, with `g` always, the whole group is
+ * killed; else the program's children go on, become the killer's and are waited for.
  */
 #include <errno.h>
 #include <sched.h>
@@ -61,7 +61,8 @@ static int kill_one(char **argv, long i, uint64_t us, bool group)
 	pid_t pid = start(argv);
 
 	if (i % 4) {
-		while (counts->running == running && waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		while (counts->running == running &&
+		       waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 		       kill(pid, 0) == 0)
 			sched_yield();
 		wait_us((uint64_t)rand() % us);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* plugin: a traced object that is loaded and unloaded all the time. The same source as C and as C++. */
+/* plugin: a traced object that is loaded and unloaded all the time. The same source as C and as
+ * C++. */
 #include <weir/trace.h>
 
 #ifdef __cplusplus

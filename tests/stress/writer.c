@@ -11,7 +11,6 @@
  *     -x           events have a string as well
  *     -l           every other one has a string that is larger than the smallest sub-buffer
  *     -r           every other thread takes itself off rseq
- *     -y           threads sleep now and then
  *     -F N, -V N, -S N   forks, vforks, posix_spawns N times; children trace
  *     -K           every other vfork child is killed while it traces
  *     -D PLUGIN    (may be repeated) is loaded and unloaded all the time
@@ -40,11 +39,10 @@ extern char **environ;
 
 static struct counts *counts;
 static const char *counts_path, *families = "a", *plugin[PLUGINS];
-static uint64_t limit;
-static long processes = 1, threads = 1, forks, vforks, spawns, plugins;
-static bool hop, storm, strings, large, no_rseq, wait_for_stdin, kill_children, rest;
-static volatile bool over; /* the threads have ended */
-static long ended;	   /* threads */
+static long limit, processes = 1, threads = 1, forks, vforks, spawns, plugins;
+static bool hop, storm, strings, large, no_rseq, wait_for_stdin, kill_children;
+static volatile bool over;    /* the threads have ended */
+static long ended;	      /* threads */
 static volatile pid_t victim; /* a vfork child that wants to be killed */
 static pthread_t worker[THREADS];
 
@@ -55,7 +53,7 @@ struct writer {
 	pid_t pid;
 };
 
-/* ---- events ---------------------------------------------------------------------------------------------------*/
+/* ---- events -----------------------------------------------------------------------------------*/
 
 static void writer_init(struct writer *w, char family)
 {
@@ -76,13 +74,14 @@ static void pad_make(char *pad, uint64_t seq)
 	pad[len] = '\0';
 }
 
-#define EVENT(provider)                                                                                  \
-	do {                                                                                             \
-		if (strings)                                                                             \
-			weir_trace_fields(provider, text, weir_u32(writer, w->id), weir_u64(seq, w->seq), \
-					  weir_str(pad, pad));                                           \
-		else                                                                                     \
-			weir_trace_fields(provider, seq, weir_u32(writer, w->id), weir_u64(seq, w->seq)); \
+#define EVENT(provider)                                                               \
+	do {                                                                          \
+		if (strings)                                                          \
+			weir_trace_fields(provider, text, weir_u32(writer, w->id),    \
+					  weir_u64(seq, w->seq), weir_str(pad, pad)); \
+		else                                                                  \
+			weir_trace_fields(provider, seq, weir_u32(writer, w->id),     \
+					  weir_u64(seq, w->seq));                     \
 	} while (0)
 
 static void event(struct writer *w)
@@ -115,7 +114,7 @@ static void events(struct writer *w, uint64_t n)
 		event(w);
 }
 
-/* ---- signals --------------------------------------------------------------------------------------------------*/
+/* ---- signals ----------------------------------------------------------------------------------*/
 
 /* A writer a thread and signal. In a child it is another one. */
 static __thread struct writer in_handler[2];
@@ -162,7 +161,7 @@ static void *signals_send(void *arg)
 	return NULL;
 }
 
-/* ---- children -------------------------------------------------------------------------------------------------*/
+/* ---- children ---------------------------------------------------------------------------------*/
 
 static void child_trace(uint64_t n)
 {
@@ -188,7 +187,13 @@ static __attribute__((noinline)) pid_t vfork_one(bool die)
 
 static pid_t spawn_one(void)
 {
-	char *argv[] = { "writer", "-n", "100", strings ? "-xf" : "-f", (char *)families, (char *)counts_path, NULL };
+	char *argv[] = { "writer",
+			 "-n",
+			 "100",
+			 strings ? "-xf" : "-f",
+			 (char *)families,
+			 (char *)counts_path,
+			 NULL };
 	pid_t pid = -1;
 
 	posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
@@ -254,7 +259,7 @@ static void *killer(void *arg)
 	return NULL;
 }
 
-/* ---- plugins --------------------------------------------------------------------------------------------------*/
+/* ---- plugins ----------------------------------------------------------------------------------*/
 
 static void *plug(void *arg)
 {
@@ -286,12 +291,13 @@ static void *plug(void *arg)
 	return NULL;
 }
 
-/* ---- threads --------------------------------------------------------------------------------------------------*/
+/* ---- threads ----------------------------------------------------------------------------------*/
 
 static void rseq_leave(void)
 {
 	/* as glibc registered it: the first 32 bytes, the signature of x86 */
-	if (syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, 0x53053053))
+	if (syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
+		    RSEQ_FLAG_UNREGISTER, 0x53053053))
 		perror("writer: rseq");
 }
 
@@ -317,11 +323,9 @@ static void *work(void *arg)
 		rseq_leave();
 	for (f = 0; f < nr; f++)
 		writer_init(&w[f], families[f]);
-	for (n = 0; limit ? n < limit : !counts->stop; n++) {
+	for (n = 0; limit ? n < (uint64_t)limit : !counts->stop; n++) {
 		if (hop && n % 64 == 0)
 			migrate((unsigned int)(n / 64 + (uint64_t)number));
-		if (rest && n % 64 == 63)
-			usleep(100);
 		for (f = 0; f < nr; f++)
 			event(&w[f]);
 	}
@@ -340,8 +344,8 @@ static pthread_t start(void *(*run)(void *), void *arg)
 
 static void process(void)
 {
-	void *(*const helper[])(void *) = { storm ? signals_send : NULL, kill_children ? killer : NULL,
-					    plugins ? plug : NULL };
+	void *(*const helper[])(void *) = { storm ? signals_send : NULL,
+					    kill_children ? killer : NULL, plugins ? plug : NULL };
 	pthread_t help[3];
 	int i;
 
@@ -364,33 +368,57 @@ static void process(void)
 	alarms(0);
 }
 
+static const struct {
+	char letter;
+	long *number;
+	bool *flag;
+} option[] = {
+	{ 'n', &limit, NULL },
+	{ 'p', &processes, NULL },
+	{ 't', &threads, NULL },
+	{ 'F', &forks, NULL },
+	{ 'V', &vforks, NULL },
+	{ 'S', &spawns, NULL },
+	{ 'm', NULL, &hop },
+	{ 's', NULL, &storm },
+	{ 'x', NULL, &strings },
+	{ 'l', NULL, &large },
+	{ 'r', NULL, &no_rseq },
+	{ 'K', NULL, &kill_children },
+	{ 'w', NULL, &wait_for_stdin },
+};
+
+static void option_set(int letter)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
+		if (option[i].letter != letter)
+			continue;
+		if (option[i].number)
+			*option[i].number = atol(optarg);
+		else
+			*option[i].flag = true;
+		return;
+	}
+	exit(2);
+}
+
 static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "f:n:p:t:msxlryF:V:S:KD:w")) > 0) {
-		switch (c) {
-		case 'f': families = optarg; break;
-		case 'n': limit = strtoull(optarg, NULL, 0); break;
-		case 'p': processes = atol(optarg); break;
-		case 't': threads = atol(optarg); break;
-		case 'm': hop = true; break;
-		case 's': storm = true; break;
-		case 'x': strings = true; break;
-		case 'l': strings = large = true; break;
-		case 'r': no_rseq = true; break;
-		case 'y': rest = true; break;
-		case 'F': forks = atol(optarg); break;
-		case 'V': vforks = atol(optarg); break;
-		case 'S': spawns = atol(optarg); break;
-		case 'K': kill_children = true; break;
-		case 'D': plugin[plugins++] = optarg; break;
-		case 'w': wait_for_stdin = true; break;
-		default: exit(2);
-		}
+	while ((c = getopt(argc, argv, "f:n:p:t:msxlrF:V:S:KD:w")) > 0) {
+		if (c == 'f')
+			families = optarg;
+		else if (c == 'D' && plugins < PLUGINS)
+			plugin[plugins++] = optarg;
+		else
+			option_set(c);
 	}
+	strings |= large;
 	counts_path = argv[optind];
-	if (!counts_path || threads > THREADS || plugins > PLUGINS || strlen(families) > 4)
+	if (!counts_path || threads > THREADS || strlen(families) > 4)
 		exit(2);
 }
 
