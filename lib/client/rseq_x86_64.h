@@ -10,8 +10,8 @@
  *  - the compares say: this CPU's ring, in the state that was loaded before the clock was read. So what was
  *    computed from that state holds, and no record with a later time has come before this one.
  *  - an abort after some stores leaves bytes above position (append), a raised claim and a completed old
- *    header (switch; both are what the next switch from the same state stores again), or position and claim
- *    0 with an old epoch (reset; nobody reads an old epoch for the new trace). Readers cope with each: see
+ *    header (switch; both are what the next switch from the same state stores again), or no position with an
+ *    old epoch (reset; writers of either trace see which one it was on the way to). Readers cope with each: see
  *    weir_ring.h.
  *  - position is the last store and one word: the record exists or it does not, whenever the thread dies.
  *  - x86 keeps stores in order, which gives switch:A, append:B and reset:C.
@@ -215,21 +215,21 @@ abort:
 	return -1;
 }
 
-/* The ring goes to a newer trace: position, claim, begin 0, the epoch last. */
+/* The ring goes to a newer trace: no position, claim and begin 0, the epoch last. */
 static inline int weir_rseq_reset(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, u64 old, u64 epoch)
 {
 	__asm__ __volatile__ goto(
 		WEIR_RSEQ_BEGIN
 		"cmpq %[old], %c[o_epoch](%[ring])\n\t"
 		"jne %l[abort]\n\t"
-		"movq $0, %c[o_position](%[ring])\n\t"
+		"movq %[empty], %c[o_position](%[ring])\n\t"
 		"movq $0, %c[o_claim](%[ring])\n\t"
 		"movq $0, %c[o_begin](%[ring])\n\t"
 		"movq %[epoch], %c[o_epoch](%[ring])\n" /* reset:C */
 		WEIR_RSEQ_END
 		:
 		: WEIR_RSEQ_INPUTS(rseq, cpu), [ring] "r"(ring), [old] "r"(old), [epoch] "r"(epoch),
-		  [o_epoch] "i"(offsetof(struct weir_ring, epoch)),
+		  [empty] "r"(weir_ring_empty(epoch)), [o_epoch] "i"(offsetof(struct weir_ring, epoch)),
 		  [o_position] "i"(offsetof(struct weir_ring, position)),
 		  [o_claim] "i"(offsetof(struct weir_ring, claim)),
 		  [o_begin] "i"(offsetof(struct weir_ring, begin))

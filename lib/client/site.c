@@ -72,7 +72,7 @@ static inline __attribute__((always_inline)) int weir_append_once(const struct w
 	struct weir_ring *ring = slot->ring + cpu;
 	u64 position, begin, start, time;
 
-	if (unlikely(cpu >= weir_client_state.nr_cpus))
+	if (unlikely(cpu >= weir_client_state.nr_cpus || smp_load_acquire(&ring->epoch) != epoch)) /* load:C */
 		return -1;
 	position = READ_ONCE(ring->position);
 	begin = READ_ONCE(ring->begin);
@@ -128,7 +128,7 @@ static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u
 	/* not registered: an old kernel, valgrind, a thread that is just starting */
 	if (!weir_rseq_registered(rseq) || cpu >= weir_client_state.nr_cpus)
 		return WEIR_FALLBACK;
-	state.epoch = READ_ONCE(ring->epoch);
+	state.epoch = smp_load_acquire(&ring->epoch); /* load:C */
 	state.position = READ_ONCE(ring->position);
 	state.begin = READ_ONCE(ring->begin);
 	__asm__ __volatile__("" ::: "memory");

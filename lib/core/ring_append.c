@@ -47,6 +47,11 @@ enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const st
 
 	if (state->epoch != epoch)
 		return state->epoch < epoch ? WEIR_PLAN_RESET : WEIR_PLAN_STALE;
+	if (position & WEIR_RING_NOTHING) {
+		if (position != weir_ring_empty(epoch))
+			return WEIR_PLAN_STALE; /* somebody was on the way to a newer trace */
+		position = 0;
+	}
 	if (len > size - WEIR_PACKET_FIRST)
 		return WEIR_PLAN_TOO_LARGE;
 	if (weir_ring_fits(size - 1, position, state->begin, time, len)) {
@@ -95,7 +100,8 @@ void weir_ring_lose(struct weir_ring *ring, u64 epoch)
 
 static void weir_ring_reset_locked(struct weir_ring *ring, u64 epoch)
 {
-	WRITE_ONCE(ring->position, 0);
+	WRITE_ONCE(ring->position, weir_ring_empty(epoch));
+	smp_wmb(); /* before claim, as a section stores them */
 	WRITE_ONCE(ring->claim, 0);
 	WRITE_ONCE(ring->begin, 0);
 	smp_store_release(&ring->epoch, epoch); /* reset:C */
@@ -164,7 +170,7 @@ int weir_ring_append_locked(struct weir_ring *ring, struct weir_relay *relay, u6
 
 	if (READ_ONCE(ring->epoch) < epoch)
 		weir_ring_reset_locked(ring, epoch);
-	state.epoch = READ_ONCE(ring->epoch);
+	state.epoch = smp_load_acquire(&ring->epoch); /* load:C */
 	state.position = READ_ONCE(ring->position);
 	state.begin = READ_ONCE(ring->begin);
 	switch (weir_ring_plan(ring, &state, epoch, cpu, time, len, &step)) {

@@ -56,7 +56,7 @@ int weir_ring_sample(const struct weir_ring *ring, u64 epoch, struct weir_ring_v
 	view->lost = weir_lost_count(READ_ONCE(ring->lost), epoch);
 	if (smp_load_acquire(&ring->epoch) == epoch) /* sample:C */
 		err = weir_ring_pair(ring, &position, &claim);
-	if (err || READ_ONCE(ring->epoch) != epoch)
+	if (err || READ_ONCE(ring->epoch) != epoch || position & WEIR_RING_NOTHING)
 		position = 0;
 	if (position) {
 		if (!weir_ring_sane(epoch, position, claim))

@@ -9,6 +9,10 @@
  *             ends at the record's last byte
  *   claim     a multiple of the sub-buffer size; the writer may be overwriting bytes below claim - size
  *
+ * A ring that was reset has no position yet but weir_ring_empty(): on its way to that epoch, or empty in it. So a
+ * reset that was left half-way cannot be taken for an empty ring of the old epoch, in which somebody opens a
+ * packet over what a reader copies.
+ *
  * Memory orders, writer (ring_append.c, client/rseq_x86_64.h) and reader (ring_read.c), listed once:
  *
  *   switch:A / valid:A   claim raised before any byte of the new sub-buffer is stored; the reader loads claim
@@ -16,6 +20,8 @@
  *   append:B / sample:B  record bytes stored before position; position loaded before the bytes are copied
  *   reset:C  / sample:C  position and claim reset before the epoch is stored; the epoch is loaded first, and
  *                        again after the copy
+ *   reset:C  / load:C    the same for a writer: epoch, position, clock are loaded in this order. A position of
+ *                        another epoch might come round to the same value, with a clock from before
  *
  * Concurrency:
  *                     append (same CPU)   append (other CPU)   sample, valid
@@ -31,6 +37,14 @@
 static inline u64 weir_align8(u64 x)
 {
 	return (x + 7) & ~7ull;
+}
+
+#define WEIR_RING_NOTHING (1ull << 63)
+
+/* The position of a ring that has none. Its offset in any sub-buffer is 0, so nothing ever fits there. */
+static inline u64 weir_ring_empty(u64 epoch)
+{
+	return WEIR_RING_NOTHING | epoch >> WEIR_EPOCH_COUNTER_SHIFT << WEIR_RING_SHIFT_MAX;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------*/
