@@ -286,7 +286,7 @@ static inline struct weir_attach test_attach_message(const char *comm)
 		.ring_stride = TEST_STRIDE,
 	};
 
-	strncpy(attach.comm, comm, sizeof(attach.comm) - 1);
+	snprintf(attach.comm, sizeof(attach.comm), "%s", comm);
 	return attach;
 }
 
