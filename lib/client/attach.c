@@ -105,9 +105,9 @@ static void weir_fill_process(struct weir_process *process, const struct weir_co
 	process->server = config->server;
 	memcpy(process->comm, weir_client_state.comm, sizeof(weir_client_state.comm));
 	if (old) {
-		memcpy((char *)process + process->schema_offset, (const char *)old + old->schema_offset,
-		       old->schema_bytes);
-		process->schema_bytes = old->schema_bytes;
+		memcpy((char *)process + process->schema_offset, (const char *)old + process->schema_offset,
+		       weir_client_state.schema_bytes);
+		process->schema_bytes = weir_client_state.schema_bytes;
 	}
 }
 
@@ -145,6 +145,29 @@ static int weir_map(int control_fd, int buffers_fd, const struct weir_config *co
 		c->slot[n].ring = (struct weir_ring *)((char *)c->process + WEIR_RINGS_OFFSET) +
 				  weir_ring_index(c->nr_cpus, n, 0);
 	return 0;
+}
+
+/**
+ * weir_client_detach() - let go of a parent's memory
+ *
+ * A fork child that could not attach has no rings of its own, and must not be able to write its parent's: it may
+ * be less trusted than that by now. Private memory takes the place of all of it. An append that a signal handler
+ * interrupted before the fork finds epoch 0 there. The log is kept, for the next try.
+ *
+ * Context: a fork child, as weir_client_forked().
+ */
+void weir_client_detach(void)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
+	struct weir_client_state *c = &weir_client_state;
+	size_t log = weir_schema_offset(c->nr_cpus);
+	char *process = mmap(NULL, c->process_size, prot, flags, -1, 0);
+
+	mmap(c->buffers, c->buffers_size, c->mapped ? prot : PROT_NONE, flags | MAP_FIXED, -1, 0);
+	if (process == MAP_FAILED)
+		return;
+	memcpy(process + log, (const char *)c->process + log, c->schema_bytes);
+	mremap(process, c->process_size, c->process_size, MREMAP_MAYMOVE | MREMAP_FIXED, c->process);
 }
 
 /* ---- the message --------------------------------------------------------------------------------------*/

@@ -60,6 +60,7 @@ struct weir_client_state {
 	u64 generation; /* matched */
 	u32 mapped;	/* slots whose buffers are accessible */
 	u32 nr_events;
+	size_t schema_bytes; /* committed; the shared word is for readers only */
 	struct weir_site *sites;
 	bool debug;
 	char comm[16];
@@ -99,6 +100,7 @@ void weir_client_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)
 
 void weir_client_init(void);
 int weir_client_attach(const struct weir_config *config);
+void weir_client_detach(void);
 void weir_client_forked(void);
 bool weir_client_read_config(struct weir_config *config, u32 *slots);
 

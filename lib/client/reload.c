@@ -5,8 +5,8 @@
  * One thread does it, from whichever event site noticed, perhaps in a signal handler; the others go on with
  * what they have. errno is kept; nothing is allocated.
  *
- *   control:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded
- *                          before the latch is read, so what is read is at least as new
+ *   latch:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded before the
+ *                        latch is read, so what is read is at least as new. Its other orders: fs/control.c
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -39,7 +39,7 @@ bool weir_client_read_config(struct weir_config *config, u32 *slots)
 	int tries, i;
 
 	for (tries = 0; tries < 3; tries++) {
-		sequence = smp_load_acquire(&control->sequence);
+		sequence = smp_load_acquire(&control->sequence); /* read:A */
 		copy = &control->copy[sequence & 1];
 		memcpy(config, copy, offsetof(struct weir_config, slot));
 		*slots = 0;
@@ -49,7 +49,7 @@ bool weir_client_read_config(struct weir_config *config, u32 *slots)
 			memcpy(&config->slot[i], &copy->slot[i], sizeof(config->slot[i]));
 			*slots |= 1u << i;
 		}
-		smp_rmb();
+		smp_rmb(); /* read:B */
 		if (READ_ONCE(control->sequence) == sequence)
 			return true;
 	}

@@ -239,6 +239,8 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 	u32 left, done = 0;
 	unsigned int n;
 
+	if (end)
+		memset(end, 0, 8);
 	if (!READ_ONCE(weir_client_alive[0]))
 		weir_client_forked();
 	match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE); /* emit:D */

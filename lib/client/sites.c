@@ -11,7 +11,7 @@
 
 static void *weir_log(void)
 {
-	return (char *)weir_client_state.process + weir_client_state.process->schema_offset;
+	return (char *)weir_client_state.process + weir_schema_offset(weir_client_state.nr_cpus);
 }
 
 /* Takes one item of the source text, up to a comma outside of parentheses and quotes; trims it. */
@@ -118,6 +118,8 @@ static int weir_find_desc(const struct weir_desc *desc, size_t bytes)
 
 		if (d->hash == desc->hash && d->size == desc->size && !memcmp(d, desc, desc->size))
 			return id;
+		if (d->size < sizeof(*d)) /* somebody else writes here */
+			break;
 		at += d->size;
 	}
 	return -1;
@@ -138,14 +140,13 @@ static void weir_site_mute(struct weir_site *site, const char *why)
  */
 void weir_schema_add(struct weir_site *site)
 {
-	struct weir_process *process = weir_client_state.process;
-	size_t bytes = process->schema_bytes;
+	size_t bytes = weir_client_state.schema_bytes;
 	struct weir_desc *desc = (void *)((char *)weir_log() + bytes);
 	int size, id;
 
 	if (site->flags & WEIR_SITE_GUARD)
 		return;
-	size = weir_describe(site, desc, process->schema_size - bytes);
+	size = weir_describe(site, desc, WEIR_SCHEMA_SIZE - bytes);
 	if (size < 0) {
 		weir_site_mute(site, size == -ENOSPC ? "the schema log is full" : "bad names or fields");
 		return;
@@ -159,7 +160,9 @@ void weir_schema_add(struct weir_site *site)
 	}
 	if (id < 0) {
 		id = (int)weir_client_state.nr_events++;
-		__atomic_store_n(&process->schema_bytes, bytes + (size_t)size, __ATOMIC_RELEASE);
+		weir_client_state.schema_bytes = bytes + (size_t)size;
+		__atomic_store_n(&weir_client_state.process->schema_bytes, weir_client_state.schema_bytes,
+				 __ATOMIC_RELEASE);
 	}
 	site->id = (u32)id;
 }
@@ -203,8 +206,10 @@ void weir_client_remove(struct weir_site **first, struct weir_site **last)
 	if (!weir_client_state.control)
 		return;
 	weir_client_lock();
-	for (p = first; p < last; p++)
+	for (p = first; p < last; p++) {
 		__atomic_and_fetch(&(*p)->flags, (__u16)~WEIR_SITE_LISTED, __ATOMIC_RELAXED);
+		__atomic_store_n(&(*p)->match, 0, __ATOMIC_RELEASE); /* reload:D: no reload will find it */
+	}
 	for (link = &weir_client_state.sites; *link;) {
 		if ((*link)->flags & WEIR_SITE_LISTED)
 			link = &(*link)->next;

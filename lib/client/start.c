@@ -89,6 +89,8 @@ void weir_client_forked(void)
 		weir_client_reload();
 		weir_client_unlock();
 	}
+	if (weir_client_state.process && !weir_client_state.server)
+		weir_client_detach();
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 }

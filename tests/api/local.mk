@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Event sites as programs write them.
-API_TESTS = tests/api/flags.sh tests/api/behave.sh tests/api/clock.sh
+API_TESTS = tests/api/flags.sh tests/api/behave.sh tests/api/clock.sh tests/api/detach.sh
 TESTS += $(API_TESTS)
 
-check_PROGRAMS += tests/api/behave
+check_PROGRAMS += tests/api/behave tests/api/detach
 tests_api_behave_SOURCES = tests/api/behave.c
 tests_api_behave_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
 tests_api_behave_LDFLAGS = -Wl,--no-as-needed -no-install
 tests_api_behave_LDADD = lib/client/libweir.la
+tests_api_detach_SOURCES = tests/api/detach.c
+tests_api_detach_LDFLAGS = -Wl,--no-as-needed -no-install
+tests_api_detach_LDADD = lib/client/libweir.la
 
 EXTRA_DIST += \
 	$(API_TESTS) \
