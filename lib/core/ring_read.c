@@ -21,8 +21,8 @@ static u64 weir_ring_oldest(u64 epoch, u64 claim)
 	return claim > size ? claim - size : 0;
 }
 
-/* position, and the claim that stood when it was loaded: claim only grows, so the same value before and after
- * is that. A switch between the loads is rare, a few in a row are not the work of an honest writer. */
+/* position, and the claim that stood when it was loaded: claim only grows until a reset takes it back to 0, so
+ * the same value before and after, other than 0, is that. A switch between the loads is rare, a few in a row are not the work of an honest writer. */
 static int weir_ring_pair(const struct weir_ring *ring, u64 *position, u64 *claim)
 {
 	int tries;
@@ -56,7 +56,8 @@ int weir_ring_sample(const struct weir_ring *ring, u64 epoch, struct weir_ring_v
 	view->lost = weir_lost_count(READ_ONCE(ring->lost), epoch);
 	if (smp_load_acquire(&ring->epoch) == epoch) /* sample:C */
 		err = weir_ring_pair(ring, &position, &claim);
-	if (err || READ_ONCE(ring->epoch) != epoch || position & WEIR_RING_NOTHING)
+	/* no position, or the claim of a reset whose epoch is still to come: nothing is there */
+	if (err || READ_ONCE(ring->epoch) != epoch || position & WEIR_RING_NOTHING || !claim)
 		position = 0;
 	if (position) {
 		if (!weir_ring_sane(epoch, position, claim))
