@@ -12,7 +12,7 @@
  *   latch:B / read:A   bytes of copy 0 before even
  *   latch:C / read:B   even before the first byte of copy 1
  *   latch:D / read:A   bytes of copy 1 before the next odd
- *   latch:E / site:E   everything before the generation that makes sites look
+ *   latch:E / reload:E   everything before the generation that makes sites look
  *
  * The reader: read:A loads the sequence (acquire), copies, read:B (read barrier) loads the sequence again.
  *
@@ -163,6 +163,9 @@ static void weir_control_adopt(struct weir_control *map)
 	for (i = 0; i < 2 * WEIR_SLOTS; i++)
 		newest = max(newest, map->copy[i & 1].slot[i / 2].epoch >> WEIR_EPOCH_COUNTER_SHIFT);
 	memcpy(&weir_tracing.config, &map->copy[map->sequence & 1], sizeof(weir_tracing.config));
+	/* killed while it wrote copy 1: whole again before the next odd sequence sends readers there */
+	if (!(map->sequence & 1))
+		weir_control_copy(&map->copy[1], &map->copy[0]);
 	weir_tracing.config.counter = newest;
 }
 
