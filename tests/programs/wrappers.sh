@@ -23,6 +23,7 @@ counted loads $all sh -c '"$0" "$1" "$2" | sort | uniq -c' "$tmp/loads" "$tmp/li
 
 # Each library alone, and the counter behind weir's libraries.
 for list in malloc pthread io; do
+	[ "$WEIR_SANITIZE$list" != asanmalloc ] || continue # a sanitizer's allocator comes first
 	counted "only-$list" $list "$tmp/early"
 done
 
