@@ -25,14 +25,15 @@ kills() {	# NAME MODE SETTINGS OPTION...
 }
 
 fds() { find "/proc/$daemon_pid/fd" -type l | wc -l; }
-maps() { grep -c weir- "/proc/$daemon_pid/maps"; }
+maps() { grep -c memfd:weir- "/proc/$daemon_pid/maps"; }
+gone() { [ "$(maps)" = 0 ]; }
 as_before() { [ "$(fds) $(maps)" = "$before" ]; }
 
 # What is there for good is there after the first trace.
 new_trace warm
 write_all -n 100
 drop warm
-wait_for test "$(maps)" = 0
+wait_for gone
 before="$(fds) $(maps)"
 
 large='subbuf_size=4M subbuf_count=4'
