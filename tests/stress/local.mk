@@ -22,15 +22,24 @@ EXTRA_DIST += \
 # Reading while others write, hostile processes and clients, users.
 READ_TESTS = \
 	tests/stress/hostile_client.sh \
+	tests/stress/hostile_limits.sh \
+	tests/stress/hostile_process.sh \
+	tests/stress/read_babeltrace.sh \
+	tests/stress/read_copies.sh \
+	tests/stress/users_group.sh \
+	tests/stress/users_isolation.sh \
+	tests/stress/users_rootless.sh
+TESTS += $(READ_TESTS)
+SOAK_TESTS += \
+	tests/stress/hostile_client.sh \
 	tests/stress/hostile_process.sh \
 	tests/stress/read_babeltrace.sh \
 	tests/stress/read_copies.sh
-TESTS += $(READ_TESTS)
-SOAK_TESTS += $(READ_TESTS)
 
 EXTRA_DIST += \
 	$(READ_TESTS) \
 	tests/stress/hostile_client.c \
+	tests/stress/hostile_limits.c \
 	tests/stress/hostile_writer.c \
 	tests/stress/read_check.c \
 	tests/stress/read_common.sh \

@@ -20,7 +20,7 @@ writer() {	# NAME OPTION...
 	local name=$1
 	shift
 	[ -e "$tmp/$name" ] || ln "$tmp/read_writer" "$tmp/$name"
-	LD_PRELOAD=$(weir_preload) nice -n 5 "$tmp/$name" "$@" &
+	nice -n 5 env LD_PRELOAD="$(weir_preload)" "$tmp/$name" "$@" &
 	writer=$!
 }
 

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A user's own mount, by fusermount3. Where /dev/fuse is for root alone the test gives itself another one, in a mount
+# namespace of its own.
+if [ -z "${WEIR_NAMESPACE:-}" ] && [ "$(id -u)" = 0 ]; then
+	WEIR_NAMESPACE=1 exec unshare --mount --propagation private bash "$0" "$@"
+fi
+. "${top_srcdir:-.}/tests/stress/read_common.sh"
+PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin # what every user can run
+need setpriv fusermount3
+[ "$(id -u)" = 0 ] || skip_all "needs root, to be several users"
+stress_program read_writer -pthread
+
+mkdir "$tmp/dev"
+mount -t tmpfs -o mode=755 tmpfs "$tmp/dev" && mknod -m 666 "$tmp/dev/fuse" c 10 229 &&
+	mount --bind "$tmp/dev/fuse" /dev/fuse || fail "a /dev/fuse of our own"
+# fusermount3 wants to know a user's name
+{ cat /etc/passwd; printf '%s\n' weir1:x:2000:2000::/:/bin/sh weir2:x:2001:2001::/:/bin/sh; } >"$tmp/passwd"
+mount --bind "$tmp/passwd" /etc/passwd || fail "an /etc/passwd of our own"
+
+unset WEIR_RUNDIR WEIR_MOUNT
+mkdir "$tmp/xdg" "$tmp/mnt" "$tmp/mnt2"
+chown 2000:2000 "$tmp/xdg" "$tmp/mnt" "$tmp/mnt2"
+chmod 700 "$tmp/xdg"
+user() { as_uid 2000 env XDG_RUNTIME_DIR="$tmp/xdg" "$@"; }
+other() { as_uid 2001 "$@"; }
+
+# not `weir_mount`: as a user does it, in the background, with nothing but XDG_RUNTIME_DIR
+ok "weir mount, as a user" user "$WEIR" mount "$mnt"
+trap 'user fusermount3 -u -z "$mnt" 2>/dev/null; umount -l "$mnt" 2>/dev/null; umount -l /dev/fuse /etc/passwd "$tmp/dev"; weir_finish' EXIT
+is "it is there" "$(user cat "$mnt/.weir/version")" 0.1.0
+is "control and socket are the user's" "$(stat -c '%u %a' "$tmp/xdg/weir" "$tmp/xdg/weir/socket" | paste -sd' ')" "2000 700 2000 600"
+is "where it is mounted" "$(findmnt -no FSTYPE "$mnt")" fuse.weir
+like "a second one is refused" "$(user "$WEIR" mount "$tmp/mnt2" 2>&1)" '^weir: .*another daemon is running'
+not_ok "another user does not see the mount" other ls "$mnt"
+not_ok "and has no way to the socket" other ls "$tmp/xdg"
+
+ok "the user makes a trace" user mkdir "$mnt/web"
+ok "and enables it" user sh -c 'echo 1 >"$1"/web/control/enabled' - "$mnt"
+user env LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 2 -n 500
+is "a program of the user is traced" "$(user cat "$mnt/web/text" | grep -c ' stress:')" 1000
+user babeltrace2 "$mnt/web" >"$tmp/bt.out" 2>"$tmp/bt.err"
+is "babeltrace2" "$? $(wc -l <"$tmp/bt.out") $(cat "$tmp/bt.err")" "0 1000 "
+case $WEIR_SANITIZE in
+none) ok "weir run" user env WEIR_MOUNT="$mnt" "$WEIR" run -t run -p malloc -- ls / ;;
+*) ok "weir run" user env WEIR_MOUNT="$mnt" LD_PRELOAD="$(sanitizer_libs)" "$WEIR" run -t run -p malloc -- ls / ;;
+esac
+# the sanitizer's malloc comes first
+[ "$WEIR_SANITIZE" != none ] || like "it was traced" "$(user cat "$mnt/run/text" | grep -c libc:malloc)" '^[1-9]'
+
+# Nobody else's programs come here, whatever their environment says: not another user's, and not root's, which trusts
+# only what is root's or, by XDG_RUNTIME_DIR, its own.
+chmod 755 "$tmp/xdg" "$tmp/xdg/weir"
+other env XDG_RUNTIME_DIR="$tmp/xdg" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+other env WEIR_RUNDIR="$tmp/xdg/weir" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+env XDG_RUNTIME_DIR="$tmp/xdg" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+env WEIR_RUNDIR="$tmp/xdg/weir" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+is "other users' programs do not come" "$(user cat "$mnt/web/text" | grep -c ' stress:')" 1000
+like "they say why" "$(other env WEIR_DEBUG=1 WEIR_RUNDIR="$tmp/xdg/weir" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10 2>&1)" \
+	'not trusted'
+chmod 700 "$tmp/xdg/weir"
+
+ok "the user unmounts" user "$WEIR" umount "$mnt"
+socket_gone() { [ ! -e "$tmp/xdg/weir/socket" ]; }
+ok "the daemon is gone" wait_for socket_gone
+not_ok "the mount is gone" mountpoint -q "$mnt"
+ok "a program is not harmed" user env LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+ok "and it mounts again" user "$WEIR" mount "$mnt"
+is "anew" "$(user ls "$mnt")" ""
+ok "and unmounts" user fusermount3 -u "$mnt"
+ok "for good" wait_for socket_gone
