@@ -4,8 +4,9 @@
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 stress_program read_writer -pthread
 stress_program read_check
-times=1 samples=4
-[ -n "$WEIR_SOAK" ] && times=20 samples=100
+percent=100 samples=4
+[ "$WEIR_SANITIZE" = none ] || percent=20
+[ -n "$WEIR_SOAK" ] && percent=2000 samples=100
 weir_mount
 
 # As many lines as our checker finds records.
@@ -27,7 +28,7 @@ sample() {	# TRACE SOURCE: copies decode, too, by our checker and by babeltrace2
 }
 
 read_rings() {	# READS SUBBUF_SIZE SUBBUF_COUNT WRITER-OPTION...
-	local reads=$(($1 * times)) name=ring-$2-$3 out=$tmp/$2-$3.out readers sampled
+	local reads=$(($1 * percent / 100)) name=ring-$2-$3 out=$tmp/$2-$3.out readers sampled
 	weir_trace "$name" subbuf_size="$2" subbuf_count="$3" || fail "no trace"
 	shift 3
 	truncate -s 0 "$tmp/counters" && truncate -s 4096 "$tmp/counters"
