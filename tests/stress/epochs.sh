@@ -80,9 +80,35 @@ for f in a b c; do
 	ok "trace-$f: there were some" awk '{ n += $1 } END { exit !n; }' "$tmp/seen.trace-$f"
 done
 
+# A process that is stopped while one trace takes another's place: its threads wake up anywhere on the event path, all
+# with the old trace in mind.
+sleepers=()
+for kind in -m -r; do
+	env LD_PRELOAD="$(weir_preload)" "$tmp/writer" -f ab -t 6 $kind "$counts" 2>>"$tmp/writers" &
+	sleepers+=($!)
+done
+replaced() {
+	local i from to
+	for ((i = 0; i < $(soak 3000 60); i++)); do
+		((i % 2)) && from=a to=b || from=b to=a
+		set_up swap $from 'overwrite 64K 4 tid' || return 1
+		sleep 0.00$((RANDOM % 10))
+		kill -STOP "${sleepers[@]}"
+		rmdir "$mnt/swap" && set_up swap $to 'overwrite 16K 8 tid' || return 1
+		kill -CONT "${sleepers[@]}"
+		sleep 0.01
+		look swap $to any || return 1
+		rmdir "$mnt/swap" || return 1
+	done
+}
+kill -STOP "${writers[@]}"
+is "stopped while traces change: only events of the new one" "$(replaced 2>&1)" ""
+kill -CONT "${writers[@]}"
+writers+=("${sleepers[@]}")
+
 # They go on, and what they write is recorded.
 set_up last a 'overwrite 64K 4 tid'
-for w in 0 1 2 3 4; do
+for w in 0 1 2 3 4 5 6; do
 	ok "writer $w is recorded" wait_for eval "ls '$mnt/last' | grep -q '^writer-${writers[w]}'"
 done
 kill "${writers[@]}"
