@@ -38,6 +38,7 @@ void weir_caller_init(struct weir_caller *caller, fuse_req_t req)
 	caller->uid = ctx->uid;
 	caller->gid = ctx->gid;
 	caller->pid = ctx->pid;
+	caller->settled = caller->tracing = false;
 }
 
 static bool weir_groups_have(const char *line, gid_t group)
@@ -106,9 +107,19 @@ pid_t weir_caller_process(const struct weir_caller *caller)
 /* Root, or a member of group `tracing`: their traces record every user's processes. */
 bool weir_caller_tracing(const struct weir_caller *caller)
 {
+	if (caller->settled)
+		return caller->tracing;
 	return !caller->uid ||
 	       (weir_daemon.tracing != (gid_t)-1 &&
 		(caller->gid == weir_daemon.tracing || weir_caller_look(caller).tracing));
+}
+
+/* What is asked of an open file is answered for who opened it, whoever it was handed to: so its
+ * rights are those of now, when its thread is there to be looked at. */
+void weir_caller_settle(struct weir_caller *caller)
+{
+	caller->tracing = weir_caller_tracing(caller);
+	caller->settled = true;
 }
 
 bool weir_caller_privileged(const struct weir_caller *caller)

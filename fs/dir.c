@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * dir: open directories. The names are taken when reading starts, so that a listing is one moment;
- * rewinding takes them anew.
+ * rewinding takes them anew. They are those that its opener may see, whoever reads.
  */
 #include "tree_i.h"
 
@@ -13,6 +13,7 @@ struct weir_name {
 
 struct weir_names {
 	pthread_mutex_t lock;
+	struct weir_caller opener;
 	struct weir_name *entry;
 	size_t nr, size;
 	struct weir_buf text;
@@ -40,8 +41,7 @@ void weir_names_add(struct weir_names *names, const struct weir_row *row,
 	weir_buf_put(&names->text, name, strlen(name) + 1);
 }
 
-static int weir_names_take(struct weir_names *names, const struct weir_caller *caller,
-			   const struct weir_place *dir)
+static int weir_names_take(struct weir_names *names, const struct weir_place *dir)
 {
 	bool inner = dir->source || dir->row == &weir_row_control;
 	const struct weir_place above = { .row = dir->row, .trace = inner ? dir->trace : NULL };
@@ -59,7 +59,7 @@ static int weir_names_take(struct weir_names *names, const struct weir_caller *c
 			weir_names_add(names, *row, dir, (*row)->name);
 	}
 	if (dir->row->each)
-		err = dir->row->each(caller, dir, names);
+		err = dir->row->each(&names->opener, dir, names);
 	return err ? err : names->text.error;
 }
 
@@ -68,12 +68,13 @@ int weir_dir_open(const struct weir_caller *caller, const struct weir_place *pla
 {
 	struct weir_names *names;
 
-	(void)caller;
 	(void)place;
 	names = calloc(1, sizeof(*names));
 	if (!names)
 		return -ENOMEM;
 	pthread_mutex_init(&names->lock, NULL);
+	names->opener = *caller;
+	weir_caller_settle(&names->opener);
 	fi->fh = (uint64_t)names;
 	return 0;
 }
@@ -96,8 +97,8 @@ static size_t weir_names_copy(const struct weir_names *names, fuse_req_t req, ch
 	return used;
 }
 
-void weir_dir_read(fuse_req_t req, const struct weir_caller *caller, const struct weir_place *place,
-		   struct fuse_file_info *fi, size_t len, off_t offset)
+void weir_dir_read(fuse_req_t req, const struct weir_place *place, struct fuse_file_info *fi,
+		   size_t len, off_t offset)
 {
 	struct weir_names *names = (struct weir_names *)fi->fh;
 	size_t used = 0;
@@ -112,7 +113,7 @@ void weir_dir_read(fuse_req_t req, const struct weir_caller *caller, const struc
 	}
 	pthread_mutex_lock(&names->lock);
 	if (!offset || !names->taken)
-		err = weir_names_take(names, caller, place);
+		err = weir_names_take(names, place);
 	names->taken = true;
 	if (!err)
 		used = weir_names_copy(names, req, buf, len, offset);

@@ -13,6 +13,7 @@ struct weir_file {
 	 * returns. */
 	unsigned int refs;
 	const struct weir_place *place; /* of the node, which stays while it is open */
+	struct weir_caller opener;	/* whose rights count, whoever reads and writes */
 	pthread_mutex_t lock;
 	bool append; /* opened so, or written before: shells write several lines one by one */
 	/* control */
@@ -29,8 +30,8 @@ struct weir_file_kind {
 	int (*open)(struct weir_file *file, const struct weir_caller *caller,
 		    struct fuse_file_info *fi);
 	/* Finds the bytes at an offset; under the file's lock. */
-	int (*read)(struct weir_file *file, const struct weir_caller *caller, size_t len,
-		    off_t offset, const char **data, size_t *got);
+	int (*read)(struct weir_file *file, size_t len, off_t offset, const char **data,
+		    size_t *got);
 	bool locked; /* while reading */
 };
 
@@ -58,15 +59,15 @@ static int weir_control_open(struct weir_file *file, const struct weir_caller *c
 }
 
 /* Rendered by the first read, and anew by one at the beginning. */
-static int weir_control_read(struct weir_file *file, const struct weir_caller *caller, size_t len,
-			     off_t offset, const char **data, size_t *got)
+static int weir_control_read(struct weir_file *file, size_t len, off_t offset, const char **data,
+			     size_t *got)
 {
 	int err;
 
 	if (!file->rendered || !offset) {
 		file->out.len = 0;
 		file->out.error = 0;
-		err = file->place->row->show(caller, file->place, &file->out);
+		err = file->place->row->show(&file->opener, file->place, &file->out);
 		if (err || file->out.error)
 			return err ? err : file->out.error;
 		file->rendered = true;
@@ -91,10 +92,9 @@ static int weir_data_open(struct weir_file *file, const struct weir_caller *call
 	return 0;
 }
 
-static int weir_data_read(struct weir_file *file, const struct weir_caller *caller, size_t len,
-			  off_t offset, const char **data, size_t *got)
+static int weir_data_read(struct weir_file *file, size_t len, off_t offset, const char **data,
+			  size_t *got)
 {
-	(void)caller;
 	weir_file_clip(weir_copy_data(file->copy), file->place->state.size, len, offset, data, got);
 	return 0;
 }
@@ -108,10 +108,9 @@ static int weir_merge_open(struct weir_file *file, const struct weir_caller *cal
 	return weir_text_open(caller, file->place, &file->text);
 }
 
-static int weir_merge_read(struct weir_file *file, const struct weir_caller *caller, size_t len,
-			   off_t offset, const char **data, size_t *got)
+static int weir_merge_read(struct weir_file *file, size_t len, off_t offset, const char **data,
+			   size_t *got)
 {
-	(void)caller;
 	return weir_text_read(file->text, offset, len, data, got);
 }
 
@@ -151,6 +150,8 @@ int weir_file_open(const struct weir_caller *caller, const struct weir_place *pl
 		return -ENOMEM;
 	pthread_mutex_init(&file->lock, NULL);
 	file->place = place;
+	file->opener = *caller;
+	weir_caller_settle(&file->opener);
 	file->refs = 1;
 	err = weir_file_kinds[place->row->kind].open(file, caller, fi);
 	if (err) {
@@ -165,8 +166,7 @@ int weir_file_open(const struct weir_caller *caller, const struct weir_place *pl
 	return 0;
 }
 
-void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi,
-		    size_t len, off_t offset)
+void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset)
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
 	const struct weir_file_kind *kind = &weir_file_kinds[file->place->row->kind];
@@ -177,7 +177,7 @@ void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fus
 	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
 	if (kind->locked)
 		pthread_mutex_lock(&file->lock);
-	err = kind->read(file, caller, len, offset, &data, &got);
+	err = kind->read(file, len, offset, &data, &got);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -207,17 +207,20 @@ static void weir_file_rejected(const struct weir_caller *caller, const struct we
 }
 
 /* One write is one command; a newline at its end is no part of it. Where values are lists, what
- * one open file writes later is added to what it wrote before. */
-int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data,
+ * one open file writes later is added to what it wrote before. It is done with the rights of who
+ * opened the file; the marker notes who wrote. */
+int weir_file_write(const struct weir_caller *writer, struct fuse_file_info *fi, const char *data,
 		    size_t len)
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
 	const struct weir_place *place = file->place;
 	size_t longest = place->row->write_max ? place->row->write_max : WEIR_WRITE_MAX;
+	struct weir_caller caller = file->opener;
 	const char *why = NULL;
 	char *text;
 	int err;
 
+	caller.pid = writer->pid;
 	if (READ_ONCE(place->trace->gone))
 		return -ENODEV;
 	if (len && data[len - 1] == '\n')
@@ -231,11 +234,11 @@ int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi,
 		why = "a zero byte";
 	} else {
 		text[len] = 0;
-		err = place->row->store(caller, place, text, len,
+		err = place->row->store(&caller, place, text, len,
 					READ_ONCE(file->append) || fi->flags & O_APPEND, &why);
 	}
 	if (err)
-		weir_file_rejected(caller, place, data, len, err, why);
+		weir_file_rejected(&caller, place, data, len, err, why);
 	else
 		WRITE_ONCE(file->append, true);
 	free(text);

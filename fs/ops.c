@@ -221,10 +221,9 @@ static void weir_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 static void weir_op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset,
 			 struct fuse_file_info *fi)
 {
-	struct weir_caller caller = weir_begin(req);
-
 	(void)ino;
-	weir_file_read(req, &caller, fi, len, offset);
+	weir_worker();
+	weir_file_read(req, fi, len, offset);
 }
 
 static void weir_op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t len,
@@ -265,9 +264,8 @@ static void weir_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_inf
 static void weir_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset,
 			    struct fuse_file_info *fi)
 {
-	struct weir_caller caller = weir_begin(req);
-
-	weir_dir_read(req, &caller, weir_node_place(ino), fi, len, offset);
+	weir_worker();
+	weir_dir_read(req, weir_node_place(ino), fi, len, offset);
 }
 
 static void weir_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

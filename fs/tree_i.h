@@ -50,9 +50,12 @@ struct weir_caller {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid; /* a thread; 0 if it is not in a pid namespace of ours */
+	/* Who opens a file keeps the rights of that moment; of others they are looked up. */
+	bool settled, tracing;
 };
 
 void weir_caller_init(struct weir_caller *caller, fuse_req_t req);
+void weir_caller_settle(struct weir_caller *caller);
 pid_t weir_caller_process(const struct weir_caller *caller);
 bool weir_caller_tracing(const struct weir_caller *caller);
 bool weir_caller_privileged(const struct weir_caller *caller);
@@ -230,17 +233,16 @@ int weir_errors_show(const struct weir_caller *caller, const struct weir_place *
 struct weir_file;
 int weir_file_open(const struct weir_caller *caller, const struct weir_place *place,
 		   struct fuse_file_info *fi);
-void weir_file_read(fuse_req_t req, const struct weir_caller *caller, struct fuse_file_info *fi,
-		    size_t len, off_t offset);
-int weir_file_write(const struct weir_caller *caller, struct fuse_file_info *fi, const char *data,
+void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset);
+int weir_file_write(const struct weir_caller *writer, struct fuse_file_info *fi, const char *data,
 		    size_t len);
 void weir_file_release(struct fuse_file_info *fi);
 void weir_files_end(void);
 
 int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place,
 		  struct fuse_file_info *fi);
-void weir_dir_read(fuse_req_t req, const struct weir_caller *caller, const struct weir_place *place,
-		   struct fuse_file_info *fi, size_t len, off_t offset);
+void weir_dir_read(fuse_req_t req, const struct weir_place *place, struct fuse_file_info *fi,
+		   size_t len, off_t offset);
 void weir_dir_release(struct fuse_file_info *fi);
 
 /* ---- the rest ---------------------------------------------------------------------------------*/

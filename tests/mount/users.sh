@@ -3,7 +3,7 @@
 # Two users and root: who sees what, who may write.
 . "${top_srcdir:-.}/tests/lib/mount.sh"
 tick=$top_builddir/tests/mount/tick
-need setpriv
+need setpriv python3
 [ "$(id -u)" = 0 ] || skip_all "needs root, to be two users"
 weir_mount
 a() { as_uid 65533 "$@"; }
@@ -50,6 +50,29 @@ is "babeltrace2 as b, of all" "$(b babeltrace2 all 2>&1 | wc -l)" 20
 is "owned as the process was" "$(stat -c %u "all/$pa")" 65533
 is "the whole tree can be read by a" "$(a find . -type f -exec cat {} + 2>&1 >/dev/null)" ""
 is "cp -r as a" "$(a cp -r all "$(a mktemp -d)/all" 2>&1)" ""
+
+# an open file is its opener's, whoever reads it
+handed() {	# PATH: opened by b, read by root; what b and what root see there themselves
+	python3 - "$1" <<'PY'
+import os, sys
+def read(fd): return b"".join(iter(lambda: os.read(fd, 1 << 16), b""))
+def take(path, opener, reader):
+    os.seteuid(opener)
+    fd = os.open(path, os.O_RDONLY)
+    os.seteuid(reader)
+    got = sorted(os.listdir(fd)) if os.path.isdir(path) else read(fd)
+    again = got if os.path.isdir(path) else os.pread(fd, 1 << 16, 0)
+    os.close(fd)
+    os.seteuid(0)
+    assert again == got[:1 << 16]
+    return got
+b, root = take(sys.argv[1], 65534, 65534), take(sys.argv[1], 0, 0)
+assert b != root, "they see the same"
+assert take(sys.argv[1], 65534, 0) == b, "root reads what b must not see"
+assert take(sys.argv[1], 0, 65534) == root
+PY
+}
+for f in all/status all/text all; do ok "$f, opened by b and read by root" handed $f; done
 is "available_events: a's program" "$(a cat a/control/available_events | wc -l)" 1
 
 sh_a 'echo bad >a/control/mode' >/dev/null
