@@ -139,11 +139,11 @@ static int weir_map(int control_fd, int buffers_fd, const struct weir_config *co
 			return -errno;
 	} else {
 		c->process = process;
+		for (n = 0; n < WEIR_SLOTS; n++)
+			c->slot[n].ring = (struct weir_ring *)((char *)process + WEIR_RINGS_OFFSET) +
+					  weir_ring_index(c->nr_cpus, n, 0);
 	}
 	madvise(c->process, c->process_size, MADV_DONTDUMP);
-	for (n = 0; n < WEIR_SLOTS; n++)
-		c->slot[n].ring = (struct weir_ring *)((char *)c->process + WEIR_RINGS_OFFSET) +
-				  weir_ring_index(c->nr_cpus, n, 0);
 	return 0;
 }
 
@@ -278,8 +278,9 @@ int weir_client_attach(const struct weir_config *config)
 		goto close_buffers;
 	if (first)
 		weir_describe_all();
-	c->clock_base = config->clock.base;
-	c->clock_mult = config->clock.type == WEIR_CLOCK_TSC ? config->clock.mult : 0;
+	/* other threads may read one old and one new: their records have an epoch that only the last daemon reads */
+	WRITE_ONCE(c->clock_base, config->clock.base);
+	WRITE_ONCE(c->clock_mult, config->clock.type == WEIR_CLOCK_TSC ? config->clock.mult : 0);
 	err = weir_tell_daemon(control_fd, buffers_fd);
 	if (!err)
 		c->server = config->server;

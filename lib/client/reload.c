@@ -8,7 +8,6 @@
  *   latch:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded before the
  *                        latch is read, so what is read is at least as new. Its other orders: fs/control.c
  */
-#include <string.h>
 #include <sys/mman.h>
 #include "client_i.h"
 #include "rules_i.h"
@@ -27,6 +26,17 @@ void weir_client_unlock(void)
 
 static struct weir_config weir_config; /* the last one read; under the lock */
 
+/* The daemon may be storing these words: each is loaded once, whole; read:B tells whether they belong together. */
+static void weir_copy_words(void *dst, const void *src, size_t size)
+{
+	const u64 *from = src;
+	u64 *to = dst;
+	size_t i;
+
+	for (i = 0; i < size / sizeof(*to); i++)
+		to[i] = READ_ONCE(from[i]);
+}
+
 /*
  * Reads the header and the slots that are in use. The latch: see abi.h. At most three tries: a daemon that
  * was killed while it wrote leaves one copy whole, and one that writes without end must not spin anybody.
@@ -41,12 +51,12 @@ bool weir_client_read_config(struct weir_config *config, u32 *slots)
 	for (tries = 0; tries < 3; tries++) {
 		sequence = smp_load_acquire(&control->sequence); /* read:A */
 		copy = &control->copy[sequence & 1];
-		memcpy(config, copy, offsetof(struct weir_config, slot));
+		weir_copy_words(config, copy, offsetof(struct weir_config, slot));
 		*slots = 0;
 		for (i = 0; i < (int)WEIR_SLOTS; i++) {
 			if (!READ_ONCE(copy->slot[i].epoch))
 				continue;
-			memcpy(&config->slot[i], &copy->slot[i], sizeof(config->slot[i]));
+			weir_copy_words(&config->slot[i], &copy->slot[i], sizeof(config->slot[i]));
 			*slots |= 1u << i;
 		}
 		smp_rmb(); /* read:B */

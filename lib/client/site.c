@@ -28,10 +28,10 @@ __thread union weir_client_thread weir_client_thread;
 static inline u64 weir_clock(void)
 {
 #ifdef __x86_64__
-	u64 mult = weir_client_state.clock_mult;
+	u64 base = READ_ONCE(weir_client_state.clock_base), mult = READ_ONCE(weir_client_state.clock_mult);
 
 	if (likely(mult))
-		return (u64)((unsigned __int128)(__builtin_ia32_rdtsc() - weir_client_state.clock_base) * mult >> 64);
+		return (u64)((unsigned __int128)(__builtin_ia32_rdtsc() - base) * mult >> 64);
 #endif
 	struct timespec now;
 
