@@ -5,6 +5,7 @@ STRESS_TESTS = \
 	tests/stress/epochs.sh \
 	tests/stress/exact.sh \
 	tests/stress/kills.sh \
+	tests/stress/locked.sh \
 	tests/stress/loss.sh \
 	tests/stress/storms.sh
 TESTS += $(STRESS_TESTS)
