@@ -5,6 +5,8 @@
  */
 #include "tree_i.h"
 
+#define WEIR_DIR_COST 512u /* bytes charged for being open, about what it takes */
+
 struct weir_name {
 	ino_t ino;
 	mode_t mode;
@@ -18,7 +20,23 @@ struct weir_names {
 	size_t nr, size;
 	struct weir_buf text;
 	bool taken;
+	u64 charged;
 };
+
+static int weir_names_charge(struct weir_names *names)
+{
+	return weir_quota_hold(names->opener.uid, WEIR_QUOTA_COPIES, &names->charged,
+			       WEIR_DIR_COST + names->size * sizeof(*names->entry) +
+				       names->text.size);
+}
+
+static void weir_names_free(struct weir_names *names)
+{
+	weir_buf_free(&names->text);
+	free(names->entry);
+	names->entry = NULL;
+	names->nr = names->size = 0;
+}
 
 void weir_names_add(struct weir_names *names, const struct weir_row *row,
 		    const struct weir_place *place, const char *name)
@@ -48,8 +66,7 @@ static int weir_names_take(struct weir_names *names, const struct weir_place *di
 	const struct weir_row *const *row;
 	int err = 0;
 
-	names->nr = 0;
-	names->text.len = 0;
+	weir_names_free(names);
 	if (dir->trace && READ_ONCE(dir->trace->gone))
 		return 0;
 	weir_names_add(names, dir->row, dir, ".");
@@ -60,13 +77,28 @@ static int weir_names_take(struct weir_names *names, const struct weir_place *di
 	}
 	if (dir->row->each)
 		err = dir->row->each(&names->opener, dir, names);
-	return err ? err : names->text.error;
+	err = err ? err : names->text.error;
+	err = err ? err : weir_names_charge(names);
+	if (err) {
+		weir_names_free(names);
+		weir_names_charge(names);
+	}
+	return err;
+}
+
+static void weir_names_end(struct weir_names *names)
+{
+	weir_names_free(names);
+	weir_quota_give(names->opener.uid, WEIR_QUOTA_COPIES, names->charged);
+	pthread_mutex_destroy(&names->lock);
+	free(names);
 }
 
 int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place,
 		  struct fuse_file_info *fi)
 {
 	struct weir_names *names;
+	int err;
 
 	(void)place;
 	names = calloc(1, sizeof(*names));
@@ -75,6 +107,11 @@ int weir_dir_open(const struct weir_caller *caller, const struct weir_place *pla
 	pthread_mutex_init(&names->lock, NULL);
 	names->opener = *caller;
 	weir_caller_settle(&names->opener);
+	err = weir_names_charge(names);
+	if (err) {
+		weir_names_end(names);
+		return err;
+	}
 	fi->fh = (uint64_t)names;
 	return 0;
 }
@@ -114,7 +151,7 @@ void weir_dir_read(fuse_req_t req, const struct weir_place *place, struct fuse_f
 	pthread_mutex_lock(&names->lock);
 	if (!offset || !names->taken)
 		err = weir_names_take(names, place);
-	names->taken = true;
+	names->taken = !err;
 	if (!err)
 		used = weir_names_copy(names, req, buf, len, offset);
 	pthread_mutex_unlock(&names->lock);
@@ -127,10 +164,5 @@ void weir_dir_read(fuse_req_t req, const struct weir_place *place, struct fuse_f
 
 void weir_dir_release(struct fuse_file_info *fi)
 {
-	struct weir_names *names = (struct weir_names *)fi->fh;
-
-	pthread_mutex_destroy(&names->lock);
-	weir_buf_free(&names->text);
-	free(names->entry);
-	free(names);
+	weir_names_end((struct weir_names *)fi->fh);
 }

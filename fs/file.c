@@ -5,6 +5,7 @@
 
 #include "tree_i.h"
 
+#define WEIR_FILE_COST 1024u	  /* bytes charged for being open, about what it takes */
 #define WEIR_WRITE_MAX (1u << 20) /* bytes of a command; FUSE sends no more at once */
 
 struct weir_file {
@@ -16,9 +17,11 @@ struct weir_file {
 	struct weir_caller opener;	/* whose rights count, whoever reads and writes */
 	pthread_mutex_t lock;
 	bool append; /* opened so, or written before: shells write several lines one by one */
+	u64 charged;
 	/* control */
-	struct weir_buf out;
+	struct weir_buf out; /* until it has been read to the end */
 	bool rendered;
+	u64 end; /* where that was */
 	/* data */
 	struct weir_copy *copy;
 	struct weir_view *view;
@@ -32,6 +35,8 @@ struct weir_file_kind {
 	/* Finds the bytes at an offset; under the file's lock. */
 	int (*read)(struct weir_file *file, size_t len, off_t offset, const char **data,
 		    size_t *got);
+	/* What was found has been sent; under the lock. */
+	void (*replied)(struct weir_file *file);
 	bool locked; /* while reading */
 };
 
@@ -53,26 +58,57 @@ static int weir_control_open(struct weir_file *file, const struct weir_caller *c
 {
 	(void)caller;
 	file->append = fi->flags & O_APPEND;
+	file->end = ~0ull;
 	fi->direct_io = 1;
 	fi->nonseekable = 0;
 	return 0;
 }
 
-/* Rendered by the first read, and anew by one at the beginning. */
+static int weir_control_charge(struct weir_file *file)
+{
+	return weir_quota_hold(file->opener.uid, WEIR_QUOTA_COPIES, &file->charged,
+			       WEIR_FILE_COST + file->out.size);
+}
+
+static void weir_control_drop(struct weir_file *file)
+{
+	weir_buf_free(&file->out);
+	file->rendered = false;
+	weir_control_charge(file);
+}
+
+static int weir_control_render(struct weir_file *file)
+{
+	int err;
+
+	weir_control_drop(file);
+	err = file->place->row->show(&file->opener, file->place, &file->out);
+	err = err ? err : file->out.error;
+	err = err ? err : weir_control_charge(file);
+	if (err)
+		weir_control_drop(file);
+	else
+		file->rendered = true;
+	return err;
+}
+
+/* Rendered by the first read, and anew by one at the beginning. Kept until a read finds the end;
+ * reading there again finds it again. */
 static int weir_control_read(struct weir_file *file, size_t len, off_t offset, const char **data,
 			     size_t *got)
 {
 	int err;
 
-	if (!file->rendered || !offset) {
-		file->out.len = 0;
-		file->out.error = 0;
-		err = file->place->row->show(&file->opener, file->place, &file->out);
-		if (err || file->out.error)
-			return err ? err : file->out.error;
-		file->rendered = true;
+	if (!offset || (!file->rendered && (u64)offset < file->end)) {
+		err = weir_control_render(file);
+		if (err)
+			return err;
 	}
 	weir_file_clip(file->out.data, file->out.len, len, offset, data, got);
+	if (!*got && len && file->rendered) {
+		file->end = file->out.len;
+		weir_control_drop(file);
+	}
 	return 0;
 }
 
@@ -114,10 +150,15 @@ static int weir_merge_read(struct weir_file *file, size_t len, off_t offset, con
 	return weir_text_read(file->text, offset, len, data, got);
 }
 
+static void weir_merge_replied(struct weir_file *file)
+{
+	weir_text_replied(file->text);
+}
+
 static const struct weir_file_kind weir_file_kinds[] = {
-	[WEIR_KIND_CONTROL] = { weir_control_open, weir_control_read, true },
-	[WEIR_KIND_TEXT] = { weir_merge_open, weir_merge_read, true },
-	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, false },
+	[WEIR_KIND_CONTROL] = { weir_control_open, weir_control_read, NULL, true },
+	[WEIR_KIND_TEXT] = { weir_merge_open, weir_merge_read, weir_merge_replied, true },
+	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, NULL, false },
 };
 
 /* ---- the file ---------------------------------------------------------------------------------*/
@@ -133,6 +174,7 @@ static void weir_file_put(struct weir_file *file)
 	if (file->copy)
 		weir_copy_close(file->copy);
 	weir_buf_free(&file->out);
+	weir_quota_give(file->opener.uid, WEIR_QUOTA_COPIES, file->charged);
 	pthread_mutex_destroy(&file->lock);
 	free(file);
 }
@@ -153,7 +195,9 @@ int weir_file_open(const struct weir_caller *caller, const struct weir_place *pl
 	file->opener = *caller;
 	weir_caller_settle(&file->opener);
 	file->refs = 1;
-	err = weir_file_kinds[place->row->kind].open(file, caller, fi);
+	err = weir_quota_hold(caller->uid, WEIR_QUOTA_COPIES, &file->charged, WEIR_FILE_COST);
+	if (!err)
+		err = weir_file_kinds[place->row->kind].open(file, caller, fi);
 	if (err) {
 		weir_file_put(file);
 		return err;
@@ -182,6 +226,8 @@ void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t
 		fuse_reply_err(req, -err);
 	else
 		fuse_reply_buf(req, data, got);
+	if (kind->replied)
+		kind->replied(file);
 	if (kind->locked)
 		pthread_mutex_unlock(&file->lock);
 	weir_file_put(file);

@@ -101,3 +101,25 @@ void weir_quota_give(uid_t uid, enum weir_quota what, u64 amount)
 	weir_quota_give_locked(uid, what, amount);
 	pthread_mutex_unlock(&weir_quota_lock);
 }
+
+/**
+ * weir_quota_hold() - what a user has of something that grows and shrinks
+ * @uid: who
+ * @what: the kind of thing
+ * @held: how much is charged for it; the caller's own, changed here
+ * @amount: how much there is now
+ *
+ * Return: 0, -EDQUOT, -ENOMEM: then @held is as before. It never fails where @amount is less.
+ */
+int weir_quota_hold(uid_t uid, enum weir_quota what, u64 *held, u64 amount)
+{
+	int err = 0;
+
+	if (amount > *held)
+		err = weir_quota_take(uid, what, amount - *held);
+	else if (amount < *held)
+		weir_quota_give(uid, what, *held - amount);
+	if (!err)
+		*held = amount;
+	return err;
+}

@@ -150,12 +150,13 @@ enum weir_quota {
 	WEIR_QUOTA_TRACES,
 	WEIR_QUOTA_PROCESSES,	/* attached */
 	WEIR_QUOTA_BYTES,	/* held for ended processes and for markers */
-	WEIR_QUOTA_COPIES,	/* bytes of open copies */
+	WEIR_QUOTA_COPIES,	/* bytes of open copies, and whatever else readers make us hold */
 	WEIR_QUOTA_CONNECTIONS, /* of connection.c's own: that have not said anything yet */
 	WEIR_QUOTA_COUNT
 };
 int weir_quota_take(uid_t uid, enum weir_quota what, u64 amount);
 void weir_quota_give(uid_t uid, enum weir_quota what, u64 amount);
+int weir_quota_hold(uid_t uid, enum weir_quota what, u64 *held, u64 amount);
 
 /* Life: init opens the control file and the socket (errors printed as `weir: WHAT: WHY`), start runs the
  * attach thread, stop ends it, marks all slots free and removes the socket. */

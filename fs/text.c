@@ -10,6 +10,20 @@
 #define WEIR_TEXT_COPY (32ull << 20) /* bytes of streams that are copied */
 #define WEIR_LINE_MAX 4096u	     /* first guess at a line's length */
 
+/* Kept before where a reader has come to: shells and others read blocks and seek back to behind the
+ * line that they take. */
+#define WEIR_TEXT_BEHIND 8192u
+
+/*
+ * What one request renders beyond its own bytes. A reader may seek forward as far as it likes, and
+ * everything up to there has to be rendered; whoever did that in one request would have a worker
+ * for itself all that time, a few of them all workers, and neither could be killed. So a request
+ * that has come this far keeps its place and is "interrupted": programs read on after EINTR, and
+ * other requests get their turn in between. Reading from begin to end never gets there.
+ */
+#define WEIR_TEXT_AHEAD (8u << 20)
+#define WEIR_TEXT_NOWHERE (~0ull) /* nothing is rendered: wherever one reads, it starts anew */
+
 struct weir_text {
 	struct weir_text_stream *stream;
 	unsigned int nr;
@@ -18,8 +32,9 @@ struct weir_text {
 	struct weir_text_scratch scratch; /* a sub-buffer */
 	struct weir_buf out;		  /* rendered; its first byte is at `offset` of the file */
 	u64 offset;
-	uid_t uid; /* whose quota holds `charged` */
-	u64 charged;
+	u64 replied; /* up to where it was read */
+	uid_t uid;   /* whose quota holds what is charged */
+	u64 charged, charged_out;
 };
 
 /* ---- the heap ---------------------------------------------------------------------------------*/
@@ -121,36 +136,83 @@ static bool weir_text_render(struct weir_text *text)
 	return true;
 }
 
-/*
- * Bytes of the text at `offset`: a pointer that holds until the next call. Reading on is what it is
- * made for; a reader that seeks forward waits while what lies between is rendered, one that seeks
- * back starts anew.
- */
-int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got)
+static int weir_text_charge(struct weir_text *text)
 {
-	if (offset < text->offset)
-		weir_text_start(text);
-	while (text->offset + text->out.len < offset + len) {
-		size_t before = min(offset - text->offset, (u64)text->out.len);
+	return weir_quota_hold(text->uid, WEIR_QUOTA_COPIES, &text->charged_out, text->out.size);
+}
 
-		if (before && (before > WEIR_READ_MAX ||
-			       before == text->out.len)) { /* what lies before is not needed */
+static int weir_text_lost(struct weir_text *text, int err)
+{
+	weir_buf_free(&text->out);
+	text->offset = WEIR_TEXT_NOWHERE;
+	weir_text_charge(text);
+	return err;
+}
+
+/* Renders until `end` is there, or the text's end; what lies far before `offset` is dropped. */
+static int weir_text_reach(struct weir_text *text, u64 offset, u64 end)
+{
+	u64 rendered = 0, most = WEIR_TEXT_AHEAD + end - offset;
+	size_t before, len;
+
+	while (text->offset + text->out.len < end) {
+		before = min(offset - text->offset, (u64)text->out.len);
+		if (before > 2 * WEIR_TEXT_BEHIND) {
+			before -= WEIR_TEXT_BEHIND;
 			text->out.len -= before;
 			memmove(text->out.data, text->out.data + before, text->out.len);
 			text->offset += before;
 		}
+		if (rendered > most)
+			return -EINTR;
+		len = text->out.len;
 		if (!weir_text_render(text))
 			break;
 		if (text->out.error)
-			return text->out.error;
+			return weir_text_lost(text, text->out.error);
+		rendered += text->out.len - len;
 	}
-	if (offset >= text->offset + text->out.len) {
-		*got = 0;
-		return 0;
-	}
-	*data = text->out.data + (offset - text->offset);
-	*got = min(len, (size_t)(text->offset + text->out.len - offset));
 	return 0;
+}
+
+/*
+ * Bytes of the text at `offset`: a pointer that holds until weir_text_replied(). Reading on is what
+ * it is made for; for a reader that seeks forward what lies between is rendered, for one that seeks
+ * back all of it anew.
+ */
+int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got)
+{
+	int err;
+
+	if (offset < text->offset)
+		weir_text_start(text);
+	text->replied = offset;
+	err = weir_text_reach(text, offset, offset + len);
+	if (!err && weir_text_charge(text))
+		err = weir_text_lost(text, -EDQUOT);
+	if (err)
+		return err;
+	*got = 0;
+	if (offset < text->offset + text->out.len) {
+		*data = text->out.data + (offset - text->offset);
+		*got = min(len, (size_t)(text->offset + text->out.len - offset));
+	}
+	text->replied = offset + *got;
+	return 0;
+}
+
+/* The bytes are sent: an idle reader costs what is behind it and the rest of a line. */
+void weir_text_replied(struct weir_text *text)
+{
+	size_t before;
+
+	if (text->out.size <= 4 * WEIR_TEXT_BEHIND)
+		return;
+	before = min(text->replied - text->offset, (u64)text->out.len);
+	before -= min(before, (size_t)WEIR_TEXT_BEHIND);
+	weir_buf_keep(&text->out, before);
+	text->offset += before;
+	weir_text_charge(text);
 }
 
 /* ---- open and close ---------------------------------------------------------------------------*/
@@ -187,7 +249,7 @@ static int weir_text_add(struct weir_text *text, struct weir_trace *trace,
 static int weir_text_memory(struct weir_text *text)
 {
 	unsigned int i;
-	u64 charge = 0, copies = 0;
+	u64 charge = text->nr * (sizeof(*text->stream) + sizeof(*text->heap)), copies = 0;
 	size_t size;
 	int err;
 
@@ -263,7 +325,7 @@ void weir_text_close(struct weir_text *text)
 
 	for (i = 0; i < text->nr; i++)
 		weir_text_stream_end(&text->stream[i]);
-	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged);
+	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged + text->charged_out);
 	weir_buf_free(&text->out);
 	free(text->stream);
 	free(text->scratch.data);

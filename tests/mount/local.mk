@@ -3,6 +3,7 @@
 MOUNT_TESTS = \
 	tests/mount/control.sh \
 	tests/mount/life.sh \
+	tests/mount/memory.sh \
 	tests/mount/status.sh \
 	tests/mount/tools.sh \
 	tests/mount/tree.sh \
