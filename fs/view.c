@@ -28,6 +28,8 @@ struct weir_view {
 	pid_t process;
 	struct weir_trace *trace;
 	struct weir_source *source;
+	uid_t uid; /* whose quota holds `charged`: who asked first */
+	u64 charged;
 	u64 epoch;
 	u64 made, used;	    /* ms */
 	unsigned int refs;  /* users, and the table */
@@ -69,6 +71,7 @@ static void weir_view_free(struct weir_view *view)
 {
 	weir_source_put(view->source);
 	weir_trace_put(view->trace);
+	weir_quota_give(view->uid, WEIR_QUOTA_COPIES, view->charged);
 	free(view);
 }
 
@@ -154,8 +157,21 @@ static struct weir_view *weir_view_use(struct weir_view *view, const struct weir
 	return view;
 }
 
+/* Charges a view to who asked for it; frees it if that cannot be. */
+static struct weir_view *weir_view_charge(struct weir_view *view, uid_t uid)
+{
+	if (!view)
+		return NULL;
+	view->uid = uid;
+	if (!weir_quota_hold(uid, WEIR_QUOTA_COPIES, &view->charged,
+			     sizeof(*view) + view->nr * sizeof(view->cpu[0])))
+		return view;
+	weir_view_free(view);
+	return NULL;
+}
+
 /* The caller's view, made if there is none, or if there is only `stale`. With a reference; NULL:
- * no memory. */
+ * no memory, or no more of it for this user. */
 static struct weir_view *weir_view_find(const struct weir_caller *caller, struct weir_trace *trace,
 					struct weir_source *source, const struct weir_view *stale)
 {
@@ -168,7 +184,7 @@ static struct weir_view *weir_view_find(const struct weir_caller *caller, struct
 	pthread_mutex_unlock(&weir_views_lock);
 	if (view)
 		return view;
-	made = weir_view_make(process, trace, source);
+	made = weir_view_charge(weir_view_make(process, trace, source), caller->uid);
 	if (!made)
 		return NULL;
 	pthread_mutex_lock(&weir_views_lock);
