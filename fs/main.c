@@ -177,6 +177,9 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 		weir_mount_error("cannot start", err);
 	} else {
 		weir_ready(ready);
+		/* many, so that those who make slow requests or wait for one open file's lock
+		 * leave some to others; few stay */
+		fuse_loop_cfg_set_max_threads(config, 32);
 		fuse_loop_cfg_set_idle_threads(config, 4);
 		err = fuse_session_loop_mt(session, config);
 	}
