@@ -14,6 +14,7 @@ struct weir_name {
 };
 
 struct weir_names {
+	struct list_head list; /* of all that are open */
 	pthread_mutex_t lock;
 	struct weir_caller opener;
 	struct weir_name *entry;
@@ -22,6 +23,9 @@ struct weir_names {
 	bool taken;
 	u64 charged;
 };
+
+static struct list_head weir_dirs = { &weir_dirs, &weir_dirs };
+static pthread_mutex_t weir_dirs_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int weir_names_charge(struct weir_names *names)
 {
@@ -112,8 +116,21 @@ int weir_dir_open(const struct weir_caller *caller, const struct weir_place *pla
 		weir_names_end(names);
 		return err;
 	}
+	pthread_mutex_lock(&weir_dirs_lock);
+	list_add(&names->list, &weir_dirs);
+	pthread_mutex_unlock(&weir_dirs_lock);
 	fi->fh = (uint64_t)names;
 	return 0;
+}
+
+/* At the end: directories that are open while the mount goes away are never released. */
+void weir_dirs_end(void)
+{
+	struct weir_names *names, *next;
+
+	list_for_each_entry_safe(names, next, &weir_dirs, list)
+		weir_names_end(names);
+	INIT_LIST_HEAD(&weir_dirs);
 }
 
 static size_t weir_names_copy(const struct weir_names *names, fuse_req_t req, char *buf, size_t len,
@@ -164,5 +181,10 @@ void weir_dir_read(fuse_req_t req, const struct weir_place *place, struct fuse_f
 
 void weir_dir_release(struct fuse_file_info *fi)
 {
-	weir_names_end((struct weir_names *)fi->fh);
+	struct weir_names *names = (struct weir_names *)fi->fh;
+
+	pthread_mutex_lock(&weir_dirs_lock);
+	list_del(&names->list);
+	pthread_mutex_unlock(&weir_dirs_lock);
+	weir_names_end(names);
 }

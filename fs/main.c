@@ -251,6 +251,7 @@ destroy:
 	fuse_session_destroy(session);
 stop:
 	weir_files_end();
+	weir_dirs_end();
 	weir_view_sweep(true);
 	weir_copy_sweep(true);
 	weir_tree_end();

@@ -240,6 +240,7 @@ int weir_file_write(const struct weir_caller *writer, struct fuse_file_info *fi,
 		    size_t len);
 void weir_file_release(struct fuse_file_info *fi);
 void weir_files_end(void);
+void weir_dirs_end(void);
 
 int weir_dir_open(const struct weir_caller *caller, const struct weir_place *place,
 		  struct fuse_file_info *fi);
