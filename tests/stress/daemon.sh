@@ -23,7 +23,8 @@ joined() {	# TRACE WHAT
 	is "$2: babeltrace2 reads it" "$? $(grep -vc ' a:seq: ' "$tmp/bt")" "0 0"
 }
 
-done_now() { od -An -tu8 -j 24 -N 8 "$counts"; } # the first writer's count->done
+# what the first writers have done, in whichever order they took their numbers
+done_now() { od -An -v -tu8 -w16 -j 16 -N 65536 "$counts" | awk '{ n += $2 } END { printf "%.0f\n", n }'; }
 wrote_on() { local before; before=$(done_now); sleep 0.01; [ "$(done_now)" != "$before" ]; }
 
 writers=()
