@@ -112,6 +112,9 @@ static size_t put_desc(char *at, const char *name, const char *const *fields, co
 	return desc.size;
 }
 
+static unsigned int good_classes;
+static size_t good_bytes; /* of the log, as long as nothing else was done to it */
+
 static void good_schema(void)
 {
 	static const char *const fields[] = { "number", "text", "bytes", "more" };
@@ -125,6 +128,8 @@ static void good_schema(void)
 		at += put_desc(schema + at, name, fields, types, 1 + i % 4);
 	}
 	__atomic_store_n(&process->schema_bytes, at, __ATOMIC_RELEASE);
+	good_classes = CLASSES;
+	good_bytes = at;
 }
 
 /* A record of class `id`, as long as fits; 0: none. */
@@ -351,6 +356,51 @@ static void schema_bytes(void)
 	__atomic_store_n(&process->schema_bytes, committed, __ATOMIC_RELEASE);
 }
 
+/* A class that readers who have looked already do not know, and records of it. */
+static void new_class(void)
+{
+	static const char *const fields[] = { "number" };
+	static const unsigned char types[] = { WEIR_TYPE_U64 };
+	unsigned int slot = some_slot(), cpu, i;
+	u64 epoch = epoch_of(slot), size = weir_epoch_subbuf_size(epoch);
+	size_t at = process->schema_bytes;
+
+	if (good_classes < CLASSES || good_classes > 200 || at != good_bytes || !epoch ||
+	    weir_epoch_ring_size(epoch) > STRIDE || at > WEIR_SCHEMA_SIZE - 64)
+		return;
+	at += put_desc(schema + at, "hostile:new", fields, types, 1);
+	__atomic_store_n(&process->schema_bytes, at, __ATOMIC_RELEASE);
+	good_bytes = at;
+	for (cpu = 0; cpu <= nr_cpus; cpu++)
+		for (i = 0; i < weir_epoch_ring_size(epoch) / size; i++)
+			*(__u16 *)(ring_bytes(slot, cpu) + i * size + WEIR_PACKET_FIRST) = (__u16)good_classes;
+	good_classes++;
+}
+
+/* The last record of each packet goes on into the next, and the packet says so. */
+static void crossing(void)
+{
+	unsigned int slot = some_slot(), cpu = (unsigned int)below(nr_cpus + 1), i;
+	u64 epoch = epoch_of(slot), size = weir_epoch_subbuf_size(epoch), word;
+	struct weir_packet *head;
+	size_t at, tid = epoch & WEIR_EPOCH_TID ? 4 : 0;
+	__u16 len;
+
+	if (!epoch || weir_epoch_ring_size(epoch) > STRIDE)
+		return;
+	for (i = 0; i < weir_epoch_ring_size(epoch) / size; i++) {
+		head = (struct weir_packet *)(ring_bytes(slot, cpu) + i * size);
+		word = 2 | head->timestamp_begin << WEIR_TIME_SHIFT;
+		memset((char *)head + WEIR_PACKET_FIRST, 0, 128);
+		memcpy((char *)head + WEIR_PACKET_FIRST, &word, 8);
+		/* class 2: a number, a string, bytes */
+		at = WEIR_PACKET_FIRST + 8 + tid + 8 + 1;
+		len = (__u16)(size - at - 2 + below(64) * 64);
+		memcpy((char *)head + at, &len, 2);
+		head->content_size = (at + 2 + len) * 8;
+	}
+}
+
 /* To and fro, as quickly as can be: between looks of a reader that looks twice. */
 static void toggle(void)
 {
@@ -416,8 +466,11 @@ static const struct {
 	unsigned int weight;
 } acts[] = {
 	{ ring_word, 30 }, { ring_jump, 10 }, { packet_head, 30 }, { record_bytes, 20 }, { process_word, 5 },
-	{ schema_bytes, 1 }, { toggle, 3 }, { toggle_bytes, 3 }, { sizes, 1 }, { holes, 1 }, { all_good, 2 },
+	{ schema_bytes, 1 }, { new_class, 4 },
+	{ crossing, 3 }, { toggle, 3 }, { toggle_bytes, 3 }, { sizes, 1 }, { holes, 1 }, { all_good, 2 },
 };
+
+static int keeps_log; /* every other one leaves its schema log whole, and adds to it */
 
 static void act(void)
 {
@@ -428,7 +481,8 @@ static void act(void)
 	at = (unsigned int)below(sum);
 	for (i = 0; at >= acts[i].weight; i++)
 		at -= acts[i].weight;
-	acts[i].act();
+	if (!keeps_log || (acts[i].act != schema_bytes && acts[i].act != process_word))
+		acts[i].act();
 }
 
 /* ---- attaching ---------------------------------------------------------------------------------------------------*/
@@ -504,18 +558,20 @@ static u64 ms(void)
 /* A life of some hundred milliseconds, in bursts, so that readers find the same damage twice, too. */
 static void live(const char *rundir)
 {
+	static const unsigned int bursts[] = { 8, 8, 100, 5000 };
 	u64 end;
 	unsigned int burst;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	keeps_log = (int)below(2);
 	attach(rundir);
 	end = ms() + 300 + below(1500);
 	while (!stop && ms() < end) {
-		if (!below(20))
-			all_good();
-		for (burst = (unsigned int)below(below(4) ? 50 : 5000); burst && !stop; burst--)
-			act();
 		if (below(2))
+			all_good();
+		for (burst = (unsigned int)below(bursts[below(4)]); burst && !stop; burst--)
+			act();
+		if (below(4))
 			usleep((useconds_t)below(20000));
 	}
 	if (below(3))
