@@ -18,6 +18,7 @@
 #ifndef WEIR_ABI_H
 #define WEIR_ABI_H
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 #ifdef __KERNEL__
 #include <linux/build_bug.h>
@@ -129,10 +130,13 @@ struct weir_slot {
 	__u64 epoch; /* 0: free */
 	__u32 flags;
 	__u32 owner; /* uid */
-	__u32 reserved[12];
+	__u64 kernel; /* events of the kernel, bit n: the n-th that the module lists; only the module reads it */
+	__u32 reserved[10];
 	char rules[WEIR_RULES_SIZE];	     /* lines, NUL-terminated: control/events */
 	char processes[WEIR_PROCESSES_SIZE]; /* words, NUL-terminated: control/processes */
 };
+
+#define WEIR_CONFIG_DEVICE 1u /* attach by /dev/weir; where it cannot be opened, by the socket */
 
 struct weir_config {
 	__u64 server;     /* counts starts of daemons; 0: there never was one */
@@ -140,7 +144,9 @@ struct weir_config {
 	__u32 nr_slots;   /* WEIR_SLOTS */
 	struct weir_clock clock;
 	__u64 counter;    /* of the newest epoch there ever was; a daemon continues above it */
-	__u8 reserved[4096 - 48];
+	__u32 flags;      /* WEIR_CONFIG_* */
+	__u32 reserved0;
+	__u8 reserved[4096 - 56];
 	struct weir_slot slot[WEIR_SLOTS];
 };
 
@@ -256,6 +262,87 @@ struct weir_attach {
 	char comm[16];
 };
 
+/* ---- attaching (kernel module) -------------------------------------------------------------------------
+ *
+ * open("/dev/weir") and mmap() of the three regions, MAP_SHARED, whole, in any order; the descriptor may be
+ * closed then. The process is attached once the buffers are mapped, and has ended when its last mapping goes.
+ *
+ *   offset            length                                          traced process  consumer
+ *   WEIR_DEV_CONTROL  sizeof(struct weir_control), page-rounded       read            -
+ *   WEIR_DEV_PROCESS  weir_schema_offset(nr_cpus) + WEIR_SCHEMA_SIZE  read, write     read
+ *   WEIR_DEV_BUFFERS  WEIR_SLOTS * (nr_cpus + 1) * ring_stride        write           read
+ *
+ * ring_stride follows from the length, as in struct weir_attach. There is one server (the daemon, which has
+ * CAP_SYS_ADMIN): a descriptor of /dev/weir on which WEIR_IOC_SERVE succeeded. Its write(2) of one struct
+ * weir_config publishes that to all processes; its read(2) gives struct weir_dev_event, and poll(2) tells when.
+ * While nobody serves, config.server is 0.
+ *
+ * WEIR_IOC_PROCESS on the server's descriptor returns a consumer's descriptor of one process: the two read-only
+ * regions by mmap(2) or pread(2) (bytes of pages that nobody has written are zeros, and allocate nothing), and
+ * EPOLLIN | EPOLLHUP when the process has ended. Its memory stays as long as the descriptor.
+ *
+ * WEIR_IOC_STREAM on that returns a descriptor of one ring: read(2) and splice(2) consume whole sub-buffers,
+ * poll(2), mmap(2) of the ring read-only at offset 0, and the WEIR_IOC_SUBBUF_ calls.
+ */
+#define WEIR_DEVICE "/dev/weir"
+#define WEIR_DEV_CONTROL 0ull
+#define WEIR_DEV_PROCESS (1ull << 32)
+#define WEIR_DEV_BUFFERS (1ull << 40)
+#define WEIR_DEV_KERNEL_ID 1ull /* the kernel's own rings are a process of this number */
+
+struct weir_dev_serve {
+	__u32 version; /* in: WEIR_ABI_VERSION */
+	__u32 nr_cpus; /* out */
+	__u64 counter; /* out: of the newest epoch there ever was */
+	__u64 server;  /* out: of the last config */
+};
+
+enum weir_dev_event_type {
+	WEIR_DEV_ATTACHED = 1,
+};
+
+struct weir_dev_event {
+	__u32 type;
+	__u32 reserved;
+	__u64 id; /* of the process */
+};
+
+struct weir_dev_process {
+	__u64 id; /* in */
+	__u64 ring_stride;
+	__s32 pid; /* in the caller's pid namespace; 0: not there, or the kernel */
+	__u32 uid; /* effective, when it attached */
+	__u32 gid;
+	__u32 reserved;
+	char comm[16];
+};
+
+/* One ring of a process. */
+struct weir_dev_ring {
+	__u32 slot;
+	__u32 cpu;
+	__u64 epoch;
+	__u64 position; /* CONSUMED: up to here; SWITCH: out, where the ring stood */
+};
+
+/* SNAPSHOT: positions of one moment. GET: the oldest whole sub-buffer that was not consumed. */
+struct weir_dev_subbuf {
+	__u64 epoch;
+	__u64 begin;  /* free-running position of its first byte */
+	__u64 end;    /* behind its last */
+	__u64 offset; /* of begin in the mapping */
+	__u64 lost;   /* events of the ring, so far */
+};
+
+#define WEIR_IOC_SERVE _IOWR('w', 0x80, struct weir_dev_serve)
+#define WEIR_IOC_PROCESS _IOWR('w', 0x81, struct weir_dev_process)	 /* server: returns a descriptor */
+#define WEIR_IOC_STREAM _IOW('w', 0x82, struct weir_dev_ring)		 /* consumer: returns a descriptor */
+#define WEIR_IOC_CONSUMED _IOW('w', 0x83, struct weir_dev_ring)	 /* consumer */
+#define WEIR_IOC_SWITCH _IOWR('w', 0x84, struct weir_dev_ring)	 /* consumer; a traced process: its own */
+#define WEIR_IOC_SUBBUF_SNAPSHOT _IOR('w', 0x85, struct weir_dev_subbuf) /* stream */
+#define WEIR_IOC_SUBBUF_GET _IOR('w', 0x86, struct weir_dev_subbuf)	 /* stream; EAGAIN: none is whole */
+#define WEIR_IOC_SUBBUF_PUT _IOW('w', 0x87, struct weir_dev_subbuf)	 /* stream; ESTALE: overwritten meanwhile */
+
 /* ---- records and packets (CTF 1.8) ----------------------------------------------------------------------*/
 
 #define WEIR_CTF_MAGIC 0xc1fc1fc1u
@@ -280,6 +367,9 @@ struct weir_packet {
 } __attribute__((packed, aligned(8)));
 
 WEIR_STATIC_ASSERT(sizeof(struct weir_slot) == 4096);
+WEIR_STATIC_ASSERT(offsetof(struct weir_slot, rules) == 64);
+WEIR_STATIC_ASSERT(offsetof(struct weir_config, clock) == 16);
+WEIR_STATIC_ASSERT(offsetof(struct weir_config, flags) == 48);
 WEIR_STATIC_ASSERT(sizeof(struct weir_config) == 4096 * 17);
 WEIR_STATIC_ASSERT(offsetof(struct weir_control, generation) == 64);
 WEIR_STATIC_ASSERT(offsetof(struct weir_control, sequence) == 128);
@@ -291,6 +381,11 @@ WEIR_STATIC_ASSERT(sizeof(struct weir_desc) == 8);
 WEIR_STATIC_ASSERT(offsetof(struct weir_process, schema_bytes) == 64);
 WEIR_STATIC_ASSERT(sizeof(struct weir_process) == 144);
 WEIR_STATIC_ASSERT(sizeof(struct weir_attach) == 40);
+WEIR_STATIC_ASSERT(sizeof(struct weir_dev_serve) == 24);
+WEIR_STATIC_ASSERT(sizeof(struct weir_dev_event) == 16);
+WEIR_STATIC_ASSERT(sizeof(struct weir_dev_process) == 48);
+WEIR_STATIC_ASSERT(sizeof(struct weir_dev_ring) == 24);
+WEIR_STATIC_ASSERT(sizeof(struct weir_dev_subbuf) == 40);
 WEIR_STATIC_ASSERT(sizeof(struct weir_packet) == 88);
 WEIR_STATIC_ASSERT(offsetof(struct weir_packet, timestamp_begin) == 32);
 WEIR_STATIC_ASSERT(offsetof(struct weir_packet, content_size) == 48);
