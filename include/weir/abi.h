@@ -265,7 +265,8 @@ struct weir_attach {
 /* ---- attaching (kernel module) -------------------------------------------------------------------------
  *
  * open("/dev/weir") and mmap() of the three regions, MAP_SHARED, whole, in any order; the descriptor may be
- * closed then. The process is attached once the buffers are mapped, and has ended when its last mapping goes.
+ * closed then. The process is attached once the buffers are mapped, and has ended when its last mapping of the
+ * last two goes; then its descriptor maps no more (EBADFD).
  *
  *   offset            length                                          traced process  consumer
  *   WEIR_DEV_CONTROL  sizeof(struct weir_control), page-rounded       read            -
@@ -275,7 +276,8 @@ struct weir_attach {
  * ring_stride follows from the length, as in struct weir_attach. There is one server (the daemon, which has
  * CAP_SYS_ADMIN): a descriptor of /dev/weir on which WEIR_IOC_SERVE succeeded. Its write(2) of one struct
  * weir_config publishes that to all processes; its read(2) gives struct weir_dev_event, and poll(2) tells when.
- * While nobody serves, config.server is 0.
+ * An event counts as handled with the next read(2): until then a process that has ended keeps its memory. While
+ * nobody serves, config.server is 0.
  *
  * WEIR_IOC_PROCESS on the server's descriptor returns a consumer's descriptor of one process: the two read-only
  * regions by mmap(2) or pread(2) (bytes of pages that nobody has written are zeros, and allocate nothing), and
@@ -343,6 +345,76 @@ struct weir_dev_subbuf {
 #define WEIR_IOC_SUBBUF_GET _IOR('w', 0x86, struct weir_dev_subbuf)	 /* stream; EAGAIN: none is whole */
 #define WEIR_IOC_SUBBUF_PUT _IOW('w', 0x87, struct weir_dev_subbuf)	 /* stream; ESTALE: overwritten meanwhile */
 
+/* ---- crash anchor (kernel module) ----------------------------------------------------------------------
+ *
+ * What a dump of memory is searched for. Everything is given by page frame numbers, so whoever reads a dump
+ * deals with whole pages and no addresses: page_shift is 12. A frame number of 0 is a hole: no page was made.
+ *
+ *   weir_anchor           one page. found by both words of its magic at its start, `self` being its own frame,
+ *                         and version. The magic stands nowhere else: it is put together at run time
+ *     control             the pages of struct weir_control; its copies name the slots' epochs
+ *     sources             a page each, struct weir_anchor_source; holes in between
+ *       process           the pages of the region WEIR_DEV_PROCESS: struct weir_process, the rings' control
+ *                         words, the schema log
+ *       rings             pages of struct weir_anchor_ring, WEIR_ANCHOR_RINGS a page, by weir_ring_index()
+ *         pages           the ring's bytes: weir_epoch_ring_size(epoch) of them, of which a hole is zeros
+ *
+ * A ring whose struct weir_ring has another epoch than its weir_anchor_ring was about to be reset: it holds
+ * nothing. The kernel's own source has the number WEIR_DEV_KERNEL_ID. All of it may be changing when the
+ * machine stops: a frame number is stored after the page is filled, a table's `pfn` after the table.
+ */
+#define WEIR_ANCHOR_MAGIC0 0x979c919e8d969a88ull /* inverted: what is looked for is ~ of these */
+#define WEIR_ANCHOR_MAGIC1 0xf59a989e8fd28d90ull
+#define WEIR_ANCHOR_VERSION 1u
+#define WEIR_ANCHOR_SOURCE_MAGIC 0x6372736372696577ull /* "weircsrc" */
+
+/* `pages` page frame numbers. levels 0: one page, `pfn`. 1: `pfn` is a page of up to 512 frame numbers. 2: of
+ * up to 512 frame numbers of such pages. */
+struct weir_anchor_table {
+	__u64 pfn; /* 0: nothing was made */
+	__u32 pages;
+	__u32 levels;
+};
+
+#define WEIR_ANCHOR_FANOUT 512u
+#define WEIR_ANCHOR_SOURCES (512u * 512u)
+
+struct weir_anchor {
+	__u64 magic[2];
+	__u64 self;
+	__u32 version;     /* WEIR_ANCHOR_VERSION */
+	__u32 abi_version; /* WEIR_ABI_VERSION */
+	__u32 page_shift;  /* 12 */
+	__u32 nr_cpus;     /* as in weir_config */
+	__s64 realtime;    /* ns to add to a time of the monotonic clock for the time of day; renewed with each config */
+	struct weir_anchor_table control;
+	struct weir_anchor_table sources;
+	char release[64];  /* of the kernel */
+	char nodename[64]; /* of the machine */
+};
+
+struct weir_anchor_source {
+	__u64 magic; /* WEIR_ANCHOR_SOURCE_MAGIC; 0: going */
+	__u64 self;
+	__u64 id;
+	__s32 pid; /* as the machine's first pid namespace sees it; 0: the kernel */
+	__u32 uid;
+	__u32 gid;
+	__u32 nr_cpus; /* rings a slot - 1, as in weir_process, but not writable by the process */
+	__u64 ring_stride;
+	char comm[16]; /* when it attached */
+	struct weir_anchor_table process;
+	struct weir_anchor_table rings;
+};
+
+struct weir_anchor_ring {
+	__u64 epoch; /* 0: no ring was made */
+	struct weir_anchor_table pages;
+	__u64 reserved;
+};
+
+#define WEIR_ANCHOR_RINGS 128u /* 4096 / sizeof(struct weir_anchor_ring) */
+
 /* ---- records and packets (CTF 1.8) ----------------------------------------------------------------------*/
 
 #define WEIR_CTF_MAGIC 0xc1fc1fc1u
@@ -386,6 +458,15 @@ WEIR_STATIC_ASSERT(sizeof(struct weir_dev_event) == 16);
 WEIR_STATIC_ASSERT(sizeof(struct weir_dev_process) == 48);
 WEIR_STATIC_ASSERT(sizeof(struct weir_dev_ring) == 24);
 WEIR_STATIC_ASSERT(sizeof(struct weir_dev_subbuf) == 40);
+WEIR_STATIC_ASSERT(sizeof(struct weir_anchor_table) == 16);
+WEIR_STATIC_ASSERT(sizeof(struct weir_anchor) == 208);
+WEIR_STATIC_ASSERT(offsetof(struct weir_anchor, realtime) == 40);
+WEIR_STATIC_ASSERT(offsetof(struct weir_anchor, control) == 48);
+WEIR_STATIC_ASSERT(sizeof(struct weir_anchor_source) == 96);
+WEIR_STATIC_ASSERT(offsetof(struct weir_anchor_source, ring_stride) == 40);
+WEIR_STATIC_ASSERT(offsetof(struct weir_anchor_source, process) == 64);
+WEIR_STATIC_ASSERT(sizeof(struct weir_anchor_ring) == 32);
+WEIR_STATIC_ASSERT(WEIR_ANCHOR_RINGS * sizeof(struct weir_anchor_ring) == 4096);
 WEIR_STATIC_ASSERT(sizeof(struct weir_packet) == 88);
 WEIR_STATIC_ASSERT(offsetof(struct weir_packet, timestamp_begin) == 32);
 WEIR_STATIC_ASSERT(offsetof(struct weir_packet, content_size) == 48);
