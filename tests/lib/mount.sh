@@ -2,7 +2,7 @@
 # mount.sh: sourced by test scripts (bash). TAP functions, and a mount of one's own.
 #
 #   . "${top_srcdir:-.}/tests/lib/mount.sh"
-#   weir_mount                     # sets $mnt, exports WEIR_MOUNT and WEIR_RUNDIR; options are passed on
+#   weir_mount                     # sets $mnt, exports WEIR_MOUNT and WEIR_RUNDIR; options are passed on; $WEIR_BACKEND
 #   weir_trace web subbuf_size=4K mode=discard      # mkdir, settings, enabled
 #   ok "a trace is listed" test -d "$mnt/web"
 #   is "its version" "$(cat "$mnt/.weir/version")" "0.1.0"
@@ -96,7 +96,7 @@ weir_mount() {	# [OPTION...]
 	mkdir -p "$mnt" "$WEIR_RUNDIR"
 	chmod 755 "$mnt" "$WEIR_RUNDIR"
 	# shellcheck disable=SC2086
-	(sanitizer_options 1; exec ${WEIR_WRAPPER:-} "$WEIR" mount -f "$@" "$mnt") >>"$daemon_log" 2>&1 &
+	(sanitizer_options 1; exec ${WEIR_WRAPPER:-} "$WEIR" mount -f ${WEIR_BACKEND:+--backend="$WEIR_BACKEND"} "$@" "$mnt") >>"$daemon_log" 2>&1 &
 	daemon_pid=$!
 	# should this shell be killed, somebody has to clean up
 	setsid bash -c 'tail --pid="$1" -f /dev/null; kill "$2"; umount -l "$3"; rm -rf "$4"' - \
