@@ -19,18 +19,22 @@
 #include <linux/compiler.h>
 #include <linux/ctype.h>
 #include <linux/errno.h>
+#include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <asm/barrier.h>
 #include <asm/cmpxchg.h>
 
-#define weir_alloc(size) kzalloc(size, GFP_KERNEL_ACCOUNT)
+/* Charged to who asks; fails where its cgroup or the machine would have to kill somebody for it. */
+#define weir_alloc(size) kzalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 #define weir_free(p) kfree(p)
 #define weir_warn(fmt, ...) pr_warn("weir: " fmt "\n", ##__VA_ARGS__)
+#define weir_may_warn() (!irqs_disabled() && !in_nmi()) /* a console may wake who holds the scheduler's locks */
 #define weir_cmpxchg(p, old, new) (cmpxchg(p, old, new) == (old))
 
 /* The kernel does not calculate with floats: it shows their bits. */
@@ -140,6 +144,7 @@ static inline int list_empty(const struct list_head *head)
 #define weir_alloc(size) calloc(1, size)
 #define weir_free(p) free(p)
 #define weir_warn(fmt, ...) fprintf(stderr, "weir: " fmt "\n", ##__VA_ARGS__)
+#define weir_may_warn() true
 
 /* The fewest digits that give the same number again, of those that usually do and those that always do. */
 #define WEIR_FLOAT_TEXT 32

@@ -117,7 +117,7 @@ static bool weir_relay_is_header(const struct weir_relay *relay, size_t next, si
 	return offset <= last && offset >= start && offset - start < weir_relay_page_size(relay);
 }
 
-/* Readers count beside the writer and beside each other; who counts the first one warns. */
+/* Readers count beside the writer and beside each other; the first that may warns. */
 static void weir_relay_count_random(struct weir_relay *relay, const char *what, size_t offset)
 {
 	u64 count;
@@ -125,9 +125,8 @@ static void weir_relay_count_random(struct weir_relay *relay, const char *what, 
 	do
 		count = READ_ONCE(relay->random);
 	while (!weir_cmpxchg(&relay->random, count, count + 1));
-	if (count)
+	if (READ_ONCE(relay->warned) || !weir_may_warn() || !weir_cmpxchg(&relay->warned, false, true))
 		return;
-	WRITE_ONCE(relay->warned, true);
 	weir_warn("relay: random access: %s at offset %zu of %zu", what, offset, relay->size);
 }
 
@@ -362,6 +361,52 @@ void *weir_relay_header(struct weir_relay *relay, struct weir_relay_cursor *curs
 		return NULL;
 	address = relay->ops->address(relay->priv, frame);
 	return address ? (char *)address + (offset - page->offset) : NULL;
+}
+
+/**
+ * weir_relay_touch() - give a page its frame before anything is written
+ * @relay: the buffer
+ * @cursor: the caller's own, zeroed before its first use
+ * @offset: bytes from the buffer's start
+ *
+ * For a page that is written through a mapping, and for a writer that may not allocate. Says nothing to the
+ * self-test: it is no access.
+ *
+ * Context: beside writers and readers. Sleeps as ops->populate does.
+ * Return: the frame that holds @offset, or NULL: outside the buffer, or none can be had.
+ */
+void *weir_relay_touch(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset)
+{
+	if (offset >= relay->size)
+		return NULL;
+	cursor->read = weir_relay_find(relay, cursor->read, offset);
+	return weir_relay_populate(relay, cursor->read);
+}
+
+/**
+ * weir_relay_exchange() - take a page's frame away, whole, and put another one in its place
+ * @relay: the buffer
+ * @cursor: the caller's own, zeroed before its first use
+ * @offset: bytes from the buffer's start
+ * @frame: the new frame
+ *
+ * Context: beside writers and readers. They may use the old frame until the caller has waited for them.
+ * Return: the old frame, the caller's now; or NULL: outside the buffer, or there was none (nothing is changed).
+ */
+void *weir_relay_exchange(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset,
+			  void *frame)
+{
+	struct weir_relay_page *page;
+	void *old;
+
+	if (offset >= relay->size)
+		return NULL;
+	page = cursor->read = weir_relay_find(relay, cursor->read, offset);
+	smp_wmb(); /* populate:A */
+	do
+		old = READ_ONCE(page->page);
+	while (old && !weir_cmpxchg(&page->page, old, frame));
+	return old;
 }
 
 /**

@@ -26,6 +26,37 @@ static void weir_ring_header(struct weir_packet *header, unsigned int cpu, u64 s
 }
 
 /**
+ * weir_ring_plan_packet() - decide how the next packet is opened
+ * @ring: only lost and consumed are read here
+ * @position: what the writer loaded before it read the clock; 0: nothing was written yet
+ * @epoch: of the ring
+ * @cpu: the ring's number
+ * @time: of the packet's begin, ns
+ * @step: filled in for SWITCH; next is the new packet's content without a record
+ *
+ * Return: WEIR_PLAN_SWITCH or WEIR_PLAN_FULL.
+ */
+enum weir_ring_plan_result weir_ring_plan_packet(const struct weir_ring *ring, u64 position, u64 epoch,
+						 unsigned int cpu, u64 time, struct weir_ring_step *step)
+{
+	u64 size = weir_epoch_subbuf_size(epoch);
+	u64 packet = (position + size - 1) & ~(size - 1);
+
+	if ((epoch & WEIR_EPOCH_DISCARD) &&
+	    packet + size - weir_ring_consumed(ring, epoch) > weir_epoch_ring_size(epoch))
+		return WEIR_PLAN_FULL;
+	step->start = packet;
+	step->next = packet + WEIR_PACKET_HEADER;
+	step->claim = packet + size;
+	step->seal = position != 0;
+	step->old = (position - 1) & ~(size - 1);
+	step->content = (position - step->old) * 8;
+	weir_ring_header(&step->header, cpu, (packet >> weir_epoch_subbuf_shift(epoch)) + 1, time,
+			 weir_lost_count(READ_ONCE(ring->lost), epoch));
+	return WEIR_PLAN_SWITCH;
+}
+
+/**
  * weir_ring_plan() - decide how a record is appended
  * @ring: only lost and consumed are read here
  * @state: what the writer loaded before it read the clock; the commit compares it again
@@ -43,7 +74,8 @@ enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const st
 					  u64 epoch, unsigned int cpu, u64 time, size_t len,
 					  struct weir_ring_step *step)
 {
-	u64 size = weir_epoch_subbuf_size(epoch), position = state->position, packet;
+	u64 size = weir_epoch_subbuf_size(epoch), position = state->position;
+	enum weir_ring_plan_result result;
 
 	if (state->epoch != epoch)
 		return state->epoch < epoch ? WEIR_PLAN_RESET : WEIR_PLAN_STALE;
@@ -60,19 +92,10 @@ enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const st
 		return WEIR_PLAN_APPEND;
 	}
 
-	packet = (position + size - 1) & ~(size - 1);
-	if ((epoch & WEIR_EPOCH_DISCARD) &&
-	    packet + size - weir_ring_consumed(ring, epoch) > weir_epoch_ring_size(epoch))
-		return WEIR_PLAN_FULL;
-	step->start = packet;
-	step->next = packet + WEIR_PACKET_FIRST + len;
-	step->claim = packet + size;
-	step->seal = position != 0;
-	step->old = (position - 1) & ~(size - 1);
-	step->content = (position - step->old) * 8;
-	weir_ring_header(&step->header, cpu, (packet >> weir_epoch_subbuf_shift(epoch)) + 1, time,
-			 weir_lost_count(READ_ONCE(ring->lost), epoch));
-	return WEIR_PLAN_SWITCH;
+	result = weir_ring_plan_packet(ring, position, epoch, cpu, time, step);
+	if (result == WEIR_PLAN_SWITCH)
+		step->next = step->start + WEIR_PACKET_FIRST + len;
+	return result;
 }
 
 /**
@@ -120,11 +143,17 @@ static int weir_ring_write_record(struct weir_relay *relay, u64 epoch, u64 start
 	return err;
 }
 
+static void weir_ring_seal(struct weir_packet *old, u64 epoch, u64 time, u64 content)
+{
+	WRITE_ONCE(old->timestamp_end, time);
+	WRITE_ONCE(old->content_size, content);
+	WRITE_ONCE(old->packet_size, weir_epoch_subbuf_size(epoch) * 8);
+}
+
 static int weir_ring_switch_locked(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, u64 time,
 				   const struct weir_ring_step *step)
 {
 	u64 mask = weir_epoch_ring_size(epoch) - 1;
-	u64 size = weir_epoch_subbuf_size(epoch) * 8;
 	struct weir_packet *old;
 	int err;
 
@@ -134,9 +163,7 @@ static int weir_ring_switch_locked(struct weir_ring *ring, struct weir_relay *re
 		old = weir_relay_header(relay, &relay->own, step->old & mask);
 		if (!old)
 			return -EFAULT;
-		WRITE_ONCE(old->timestamp_end, time);
-		WRITE_ONCE(old->content_size, step->content);
-		WRITE_ONCE(old->packet_size, size);
+		weir_ring_seal(old, epoch, time, step->content);
 	}
 	err = weir_relay_write(relay, step->start & mask, &step->header, sizeof(step->header));
 	if (!err)
@@ -196,6 +223,61 @@ int weir_ring_append_locked(struct weir_ring *ring, struct weir_relay *relay, u6
 		weir_ring_lose(ring, epoch);
 		return err;
 	}
+	smp_store_release(&ring->position, step.next); /* append:B */
+	return 0;
+}
+
+/* Whether words that a process may have written can be those of a ring with an open packet. */
+static bool weir_ring_has_packet(u64 epoch, u64 position, u64 claim)
+{
+	u64 mask = weir_epoch_subbuf_size(epoch) - 1;
+
+	return !(claim & mask) && position <= claim && claim - position <= weir_epoch_ring_size(epoch);
+}
+
+/**
+ * weir_ring_switch() - close the open packet and open an empty one, without a record
+ * @ring: its control words, perhaps in memory that a process writes
+ * @relay: its bytes
+ * @epoch: of the trace that is meant
+ * @cpu: the ring's number
+ * @time: the clock, read where no writer of the ring can run in between
+ *
+ * What was written before is then a whole sub-buffer. The empty packet ends with its header: content_size is
+ * WEIR_PACKET_HEADER, as readers want it of a packet without records.
+ *
+ * Context: the caller excludes the ring's writers: on their CPU, with preemption off, their section not under way. Does
+ * not sleep.
+ * Return: 0; -ENODATA the open packet holds no record, or the ring nothing of this trace; -ENOSPC discard mode, no
+ * room; -ENOMEM the next header's page is not populated: nothing was changed; -EIO the words contradict each other.
+ */
+int weir_ring_switch(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, unsigned int cpu, u64 time)
+{
+	u64 mask = weir_epoch_ring_size(epoch) - 1, size = weir_epoch_subbuf_size(epoch);
+	u64 position = READ_ONCE(ring->position), end;
+	struct weir_packet *packet, *old;
+	struct weir_ring_step step;
+
+	if (READ_ONCE(ring->epoch) != epoch || position & WEIR_RING_NOTHING || !position)
+		return -ENODATA;
+	if (!weir_ring_has_packet(epoch, position, READ_ONCE(ring->claim)))
+		return -EIO;
+	end = ((position - 1) & (size - 1)) + 1;
+	if (end <= WEIR_PACKET_FIRST)
+		return -ENODATA;
+	if (weir_ring_plan_packet(ring, position, epoch, cpu, time, &step) != WEIR_PLAN_SWITCH)
+		return -ENOSPC;
+	packet = weir_relay_header(relay, &relay->own, step.start & mask);
+	old = weir_relay_header(relay, &relay->own, step.old & mask);
+	if (!packet)
+		return -ENOMEM;
+	if (!old)
+		return -EIO;
+	WRITE_ONCE(ring->claim, step.claim);
+	smp_wmb(); /* switch:A */
+	weir_ring_seal(old, epoch, time, step.content);
+	memcpy(packet, &step.header, sizeof(step.header));
+	WRITE_ONCE(ring->begin, time);
 	smp_store_release(&ring->position, step.next); /* append:B */
 	return 0;
 }

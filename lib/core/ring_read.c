@@ -8,10 +8,11 @@
 
 static bool weir_ring_sane(u64 epoch, u64 position, u64 claim)
 {
-	u64 size = weir_epoch_subbuf_size(epoch);
+	u64 mask = weir_epoch_subbuf_size(epoch) - 1;
 
-	/* A switch under way has raised claim to one sub-buffer past the packet after position's. */
-	return !(claim & (size - 1)) && position <= claim && claim - position <= 2 * size;
+	/* A switch under way has raised claim to one sub-buffer past the packet after position's. Kernel writers that
+	 * nest in an append may have switched more often, but leave position's packet alone. */
+	return !(claim & mask) && position <= claim && claim - position <= weir_epoch_ring_size(epoch);
 }
 
 static u64 weir_ring_oldest(u64 epoch, u64 claim)

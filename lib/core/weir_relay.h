@@ -10,13 +10,15 @@
  *
  * Concurrency (no locking inside; the caller serialises):
  *
- *                 write        read         header       init, destroy
- *   write         excluded     allowed (1)  excluded     excluded
- *   read          allowed (1)  allowed (2)  allowed (2)  excluded
- *   header        excluded     allowed (2)  allowed (2)  excluded
+ *                    write        read         header       touch        exchange     init, destroy
+ *   write            excluded     allowed (1)  excluded     allowed      allowed (3)  excluded
+ *   read             allowed (1)  allowed (2)  allowed (2)  allowed (2)  allowed (3)  excluded
+ *   header           excluded     allowed (2)  allowed (2)  allowed (2)  allowed (3)  excluded
+ *   touch, exchange  as above                               allowed (2)  allowed (2)  excluded
  *
  *   (1) if the write populates no page, and the reader judges by the ring whether its bytes were overwritten
  *   (2) with a cursor each
+ *   (3) who took the old frame waits until nobody can be using it, by means of its own
  */
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
@@ -74,6 +76,19 @@ int weir_relay_write(struct weir_relay *relay, size_t offset, const void *src, s
 int weir_relay_read(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset, void *dst,
 		    size_t len);
 void *weir_relay_header(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset);
+void *weir_relay_touch(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset);
+void *weir_relay_exchange(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset,
+			  void *frame);
+
+/* The page written last, if `offset` is in it: where nearly every record goes. A write that stays in that page needs
+ * neither the list nor the self-test. NULL: weir_relay_write(). `page_shift` is the relay's, a constant of the caller. */
+static inline struct weir_relay_page *weir_relay_hit(struct weir_relay *relay, unsigned int page_shift,
+						     size_t offset)
+{
+	struct weir_relay_page *page = READ_ONCE(relay->write);
+
+	return likely(page && offset >> page_shift == page->offset >> page_shift) ? page : NULL;
+}
 
 /* Frames on the heap, one allocation a page: for writers inside the daemon and for tests. priv is unused but
  * for the frame size: pass (void *)(1ul << page_shift). */

@@ -27,6 +27,7 @@
  *                     append (same CPU)   append (other CPU)   sample, valid
  *   append (rseq)     aborts the other    other ring           always allowed
  *   append (locked)   excluded by caller  other ring           always allowed
+ *   switch            excluded by caller  other ring           always allowed
  */
 #ifndef WEIR_RING_H
 #define WEIR_RING_H
@@ -90,8 +91,11 @@ static inline bool weir_ring_fits(u64 mask, u64 position, u64 begin, u64 time, s
 enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const struct weir_ring_state *state,
 					  u64 epoch, unsigned int cpu, u64 time, size_t len,
 					  struct weir_ring_step *step);
+enum weir_ring_plan_result weir_ring_plan_packet(const struct weir_ring *ring, u64 position, u64 epoch,
+						 unsigned int cpu, u64 time, struct weir_ring_step *step);
 int weir_ring_append_locked(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, unsigned int cpu,
 			    u64 time, const void *record, size_t len);
+int weir_ring_switch(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, unsigned int cpu, u64 time);
 void weir_ring_lose(struct weir_ring *ring, u64 epoch);
 
 /* ---- reading ------------------------------------------------------------------------------------------*/

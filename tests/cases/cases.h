@@ -44,5 +44,6 @@ void weir_case_failed(const char *what, const char *file, int line);
 
 extern const struct weir_case weir_relay_cases[];
 extern const struct weir_case weir_packet_cases[];
+extern const struct weir_case weir_ring_cases[];
 
 #endif /* WEIR_CASES_H */

@@ -617,6 +617,49 @@ WEIR_CASE(relay_legal_nested_switch)
 	fixture_free(f);
 }
 
+/* A page that is touched has its frame before anything is written, once; it is no access. */
+WEIR_CASE(relay_touch)
+{
+	struct fixture *f = fixture_new(&counting);
+	struct weir_relay_cursor cursor = { 0 };
+
+	WEIR_EXPECT(f);
+	WEIR_EXPECT(weir_relay_touch(&f->relay, &cursor, 5 * FRAME + 3) == f->memory.bytes + 5 * FRAME);
+	WEIR_EXPECT(weir_relay_touch(&f->relay, &cursor, 5 * FRAME) == f->memory.bytes + 5 * FRAME);
+	WEIR_EXPECT(weir_relay_touch(&f->relay, &cursor, FRAME) == f->memory.bytes + FRAME);
+	WEIR_EXPECT(f->memory.populated == 2);
+	WEIR_EXPECT(!weir_relay_touch(&f->relay, &cursor, BUFFER));
+	f->memory.refuse_from = 2;
+	WEIR_EXPECT(!weir_relay_touch(&f->relay, &cursor, 0));
+	WEIR_EXPECT(weir_relay_touch(&f->relay, &cursor, FRAME));
+	f->memory.refuse_from = ~0u;
+	WEIR_EXPECT(put(f, 0, 8) && f->memory.populated == 3 && f->relay.random == 0);
+	fixture_free(f);
+}
+
+/* A frame that is taken away is whole; what is written and read afterwards is the new one's. */
+WEIR_CASE(relay_exchange)
+{
+	static u8 other[FRAME];
+	struct fixture *f = fixture_new(&counting);
+	struct weir_relay_cursor cursor = { 0 };
+	u8 *old;
+
+	WEIR_EXPECT(f);
+	WEIR_EXPECT(put(f, 0, 2 * FRAME));
+	memset(other, 0, sizeof(other));
+	old = weir_relay_exchange(&f->relay, &cursor, FRAME, other);
+	WEIR_EXPECT(old == f->memory.bytes + FRAME && !memcmp(old, f->src + FRAME, FRAME));
+	WEIR_EXPECT(!weir_relay_read(&f->relay, &f->cursor, FRAME, f->dst, FRAME));
+	WEIR_EXPECT(!memcmp(f->dst, other, FRAME));
+	WEIR_EXPECT(put(f, 2 * FRAME, 8) && put(f, FRAME + 8, 16));
+	WEIR_EXPECT(!memcmp(other + 8, f->src + FRAME + 8, 16) && !memcmp(old, f->src + FRAME, FRAME));
+	WEIR_EXPECT(!weir_relay_exchange(&f->relay, &cursor, 8 * FRAME, other)); /* not populated */
+	WEIR_EXPECT(!weir_relay_exchange(&f->relay, &cursor, BUFFER, other));
+	WEIR_EXPECT(f->memory.populated == 3);
+	fixture_free(f);
+}
+
 const struct weir_case weir_relay_cases[] = {
 	WEIR_CASE_ROW(relay_init),
 	WEIR_CASE_ROW(relay_lazy_pages),
@@ -629,6 +672,8 @@ const struct weir_case weir_relay_cases[] = {
 	WEIR_CASE_ROW(relay_page_sizes),
 	WEIR_CASE_ROW(relay_caches),
 	WEIR_CASE_ROW(relay_cache_hit),
+	WEIR_CASE_ROW(relay_touch),
+	WEIR_CASE_ROW(relay_exchange),
 	WEIR_CASE_ROW(relay_walk_around),
 	WEIR_CASE_ROW(relay_random_write),
 	WEIR_CASE_ROW(relay_random_skips),

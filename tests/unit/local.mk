@@ -25,6 +25,7 @@ tests_unit_cases_SOURCES = \
 	tests/cases/cases.h \
 	tests/cases/packet.c \
 	tests/cases/relay.c \
+	tests/cases/ring.c \
 	tests/unit/run_cases.c
 tests_unit_cases_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_cases_LDADD = $(UNIT_LIBS)

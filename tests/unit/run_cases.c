@@ -12,6 +12,7 @@
 static const struct weir_case *const run_cases_tables[] = {
 	weir_relay_cases,
 	weir_packet_cases,
+	weir_ring_cases,
 };
 
 void weir_case_failed(const char *what, const char *file, int line)
