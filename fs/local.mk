@@ -20,6 +20,7 @@ fs_libfs_la_SOURCES = \
 	fs/frozen.c \
 	fs/main.c \
 	fs/marker.c \
+	fs/memfds.c \
 	fs/message.c \
 	fs/metadata.c \
 	fs/mountpoint.c \

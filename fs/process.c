@@ -163,7 +163,7 @@ static void weir_process_join(struct weir_shm *shm, struct weir_hello *hello)
  * @hello: its message; what is taken over is set to -1, the rest is the caller's to close
  *
  * A message that is not as abi.h says is ignored: there is no answer to give. An earlier source of the same
- * process ends: it has called exec().
+ * process ends: it has called exec(), or attached anew.
  *
  * Context: the attach thread.
  */
@@ -171,7 +171,7 @@ void weir_process_attach(struct weir_hello *hello)
 {
 	struct weir_shm *shm, *before;
 
-	if (weir_shm_open(hello, &shm))
+	if (hello->open(hello, &shm))
 		return;
 	before = weir_pid_find(hello->peer.pid);
 	if (before)

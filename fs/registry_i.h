@@ -95,21 +95,34 @@ void weir_connections_drain(void);
 
 /* ---- process.c: attached processes; only the attach thread ---------------------------------------------------*/
 
-/* A message that looks right. Who gets it owns the descriptors. */
+struct weir_shm;
+
+/* A message that looks right, or what the module knows of a process. Who gets it owns the descriptors. */
 struct weir_hello {
 	struct weir_attach attach;
-	int control, buffers;
-	int pidfd; /* -1: the process has ended already */
+	int control, buffers; /* the module's: one, in `control` */
+	int pidfd; /* readable when the process has ended; -1: it has already */
 	struct ucred peer;
+	int (*open)(struct weir_hello *hello, struct weir_shm **shm);
+	bool kernel; /* no process: the kernel's own rings */
 };
 
 void weir_process_attach(struct weir_hello *hello);
 void weir_processes_close(void);
 
-/* ---- backend_shm.c --------------------------------------------------------------------------------------*/
+/* ---- backend_shm.c, memfds.c ------------------------------------------------------------------------------*/
 
 struct weir_image;
-struct weir_shm_memory;
+
+/* Two descriptors, or twice the same one, and where in them the regions begin. */
+struct weir_shm_memory {
+	struct rcu_head rcu;
+	int control, buffers;
+	u64 control_base, buffers_base;
+	u8 *map; /* of the control region, at least up to the schema log */
+	size_t map_size;
+	u64 stride;
+};
 
 struct weir_shm {
 	struct weir_shm_memory *memory;	      /* RCU; NULL once the process has ended */
@@ -124,6 +137,7 @@ struct weir_shm {
 };
 
 extern const struct weir_backend weir_backend_shm;
+int weir_shm_new(const struct weir_shm_memory *memory, struct weir_shm **shm);
 int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm); /* takes the memfds over on success */
 u64 weir_shm_schemas_cost(struct weir_shm *shm);
 void weir_shm_abandon(struct weir_shm *shm); /* one that has no source */
