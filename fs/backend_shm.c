@@ -164,6 +164,35 @@ static u64 weir_shm_valid_from(struct weir_source *source, unsigned int slot, un
 	return from;
 }
 
+/* ---- consuming --------------------------------------------------------------------------------------------*/
+
+static void weir_shm_consume(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
+			     u64 position)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory && weir_shm_has(memory, slot, cpu, epoch))
+		weir_ring_consume(weir_shm_ring(memory, slot, cpu), epoch, position);
+	weir_rcu_unlock();
+}
+
+static u64 weir_shm_switches(struct weir_source *source)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	u64 count = 0;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		count = smp_load_acquire(&((struct weir_process *)memory->map)->switches); /* asked:E */
+	weir_rcu_unlock();
+	return count;
+}
+
 /* ---- schemas ----------------------------------------------------------------------------------------------*/
 
 /* What was committed and not parsed yet, copied, so that it holds still. Its cost is the user's. */
@@ -280,6 +309,8 @@ const struct weir_backend weir_backend_shm = {
 	.sample = weir_shm_sample,
 	.read = weir_shm_read,
 	.valid_from = weir_shm_valid_from,
+	.consume = weir_shm_consume,
+	.switches = weir_shm_switches,
 	.schemas = weir_shm_schemas,
 	.destroy = weir_shm_destroy,
 };
