@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * backend: who holds a source's memory. One struct of functions a kind of source: a live process whose memory
- * is shared (backend_shm.c), the daemon's own marker, a process that has ended and was compacted to what it
- * held (frozen.c); later the kernel module.
+ * is shared (backend_shm.c; by memfds or by the kernel module), the daemon's own marker, a process that has ended
+ * and was compacted to what it held (frozen.c).
  *
  * Every function may be called from any thread at any time while the caller holds a reference to the source,
  * trusts nothing that a process can write, never blocks on the traced process, and never takes the registry's

@@ -270,6 +270,7 @@ void weir_registry_sweep(void)
 		if (trace && trace->hidden_bytes)
 			weir_images_limit(trace, trace->max_bytes);
 	}
+	weir_kmod_sweep();
 	pthread_mutex_unlock(&weir_registry.lock);
 }
 

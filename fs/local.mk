@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += fs/libfs.la
 fs_libfs_la_SOURCES = \
 	fs/attach.c \
 	fs/backend.h \
+	fs/backend_kmod.c \
 	fs/backend_shm.c \
 	fs/available_events.c \
 	fs/buf.c \

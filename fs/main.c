@@ -302,11 +302,8 @@ int weir_mount_main(int argc, char **argv)
 	status = weir_options_parse(&options, argc, argv);
 	if (!status) {
 		weir_options_defaults(&options);
-		if (!strcmp(options.backend, "kmod"))
-			status = weir_mount_error("/dev/weir", ENOENT);
-		else
-			status = options.foreground ? weir_serve(&options, -1)
-						    : weir_daemonise(&options);
+		weir_daemon.backend = options.backend;
+		status = options.foreground ? weir_serve(&options, -1) : weir_daemonise(&options);
 	}
 	fuse_opt_free_args(&options.args);
 	return status < 0 ? 0 : status;

@@ -137,7 +137,9 @@ static struct weir_source *weir_process_source(const struct weir_hello *hello, s
 	memcpy(comm, hello->attach.comm, sizeof(hello->attach.comm));
 	comm[sizeof(hello->attach.comm) - 1] = 0;
 	source = weir_source_new(comm, hello->peer.pid, hello->peer.uid, &weir_backend_shm, shm);
-	if (source)
+	if (source && hello->kernel)
+		strcpy(source->name, WEIR_KERNEL_NAME);
+	else if (source)
 		weir_process_owner(source, hello);
 	return source;
 }
@@ -152,6 +154,8 @@ static void weir_process_join(struct weir_shm *shm, struct weir_hello *hello)
 	hello->pidfd = -1;
 	pthread_mutex_lock(&weir_registry.lock);
 	weir_source_add(shm->source);
+	if (hello->kernel)
+		weir_kmod_join(shm->source);
 	pthread_mutex_unlock(&weir_registry.lock);
 	/* It has ended already, or its end could not be seen: what it holds now is all there will be. */
 	if (shm->watch.fd < 0 || weir_watch_add(&shm->watch))

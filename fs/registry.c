@@ -283,7 +283,7 @@ static void weir_source_name(struct weir_source *source)
 
 /**
  * weir_source_add() - a source joins
- * @source: new; its name, unless it has one, is chosen here
+ * @source: new; its name, unless it has one (a marker's, the kernel's), is chosen here
  *
  * Context: locked.
  */
@@ -291,8 +291,9 @@ void weir_source_add(struct weir_source *source)
 {
 	weir_rcu_lock();
 	source->serial = ++weir_registry.serial;
-	if (!source->name[0]) {
-		weir_source_name(source);
+	if (strcmp(source->name, WEIR_MARKER_NAME)) {
+		if (!source->name[0])
+			weir_source_name(source);
 		cds_lfht_node_init(&source->by_name);
 		weir_tsan_release(&source->by_name); /* publish:A, inside liburcu */
 		cds_lfht_add(weir_registry.by_name, weir_name_hash(source->name), &source->by_name);

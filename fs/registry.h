@@ -136,12 +136,15 @@ struct weir_daemon {
 	u32 nr_cpus; /* possible CPUs; rings are numbered 0 .. nr_cpus, the last is `cpux` */
 	struct weir_clock clock;
 	const char *clock_name; /* "tsc" | "monotonic" */
+	const char *backend; /* "auto", "shm" or "kmod" is asked for; weir_registry_init() makes it what is used */
 	s64 clock_offset;
 	u8 clock_uuid[16]; /* boot id */
 	gid_t tracing;	   /* group `tracing`, or (gid_t)-1 */
 	uid_t uid;	   /* of the daemon */
 };
 extern struct weir_daemon weir_daemon;
+
+bool weir_source_is_kernel(const struct weir_source *source);
 
 u64 weir_clock_now(void); /* ns, as records carry */
 

@@ -16,6 +16,7 @@
 #include "rcu.h"
 
 #define WEIR_MARKER_NAME "marker-0"
+#define WEIR_KERNEL_NAME "kernel"
 #define WEIR_MAX_BYTES_DEFAULT (256ull << 20)
 #define WEIR_SCHEMA_COST 16 /* bytes of classes per byte of schema log, at most */
 
@@ -142,6 +143,28 @@ int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm); /* takes the
 u64 weir_shm_schemas_cost(struct weir_shm *shm);
 void weir_shm_abandon(struct weir_shm *shm); /* one that has no source */
 void weir_shm_forget(struct weir_shm *shm);			    /* the memory, after the images are in place */
+
+/* ---- backend_kmod.c: nothing happens in any of these while the module is not used ------------------------------*/
+
+/* The module's device, as system calls: tests bring their own. 0, a descriptor, or -errno. */
+struct weir_device {
+	int (*open)(void);
+	int (*ioctl)(int fd, unsigned long request, void *arg);
+	int (*publish)(int fd, const struct weir_config *config);
+	int (*ended)(int consumer); /* a descriptor that is readable when the process has ended */
+};
+extern const struct weir_device *weir_device;
+
+int weir_kmod_open(struct weir_config *config);
+void weir_kmod_publish(const struct weir_config *config); /* locked */
+int weir_kmod_start(void);
+bool weir_kmod_waiting(void); /* any thread */
+void weir_kmod_drain(void);   /* the attach thread */
+u64 weir_kmod_events(const struct weir_trace *trace); /* locked */
+void weir_kmod_sweep(void);			      /* locked */
+void weir_kmod_join(struct weir_source *source);      /* locked */
+void weir_kmod_stop(void);
+void weir_kmod_close(void);
 
 /* ---- frozen.c: what ended processes held ------------------------------------------------------------------*/
 

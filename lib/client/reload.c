@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include "client_i.h"
 #include "rules_i.h"
+#include "weir_glob.h"
 
 static u32 weir_lock;
 

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += lib/core/libcore.la
 lib_core_libcore_la_SOURCES = \
 	lib/core/env.h \
+	lib/core/glob.c \
 	lib/core/name.c \
 	lib/core/name_i.h \
 	lib/core/out.c \
@@ -16,6 +17,7 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/text.c \
 	lib/core/tsdl.c \
 	lib/core/walk.c \
+	lib/core/weir_glob.h \
 	lib/core/weir_packet.h \
 	lib/core/weir_relay.h \
 	lib/core/weir_ring.h \
