@@ -63,6 +63,8 @@ static const struct weir_device weir_device_kmod = {
 
 const struct weir_device *weir_device = &weir_device_kmod;
 
+#define WEIR_KMOD_BATCH 4096
+
 static void weir_kmod_event(struct weir_watch *watch);
 
 static struct {
@@ -170,6 +172,7 @@ static int weir_kmod_hello(u64 id, struct weir_hello *hello)
 		.pidfd = weir_device->ended(fd),
 		.peer = { process.pid, process.uid, process.gid },
 		.open = weir_kmod_map,
+		.backend = &weir_backend_kmod,
 		.kernel = id == WEIR_DEV_KERNEL_ID,
 	};
 	memcpy(hello->attach.comm, process.comm, sizeof(process.comm));
@@ -204,12 +207,6 @@ static bool weir_kmod_event_one(void)
 	return n == (ssize_t)sizeof(event);
 }
 
-static void weir_kmod_event(struct weir_watch *watch)
-{
-	(void)watch;
-	weir_kmod_event_one();
-}
-
 /**
  * weir_kmod_waiting() - may there be a process of which the module told, and that was not dealt with?
  *
@@ -222,13 +219,20 @@ bool weir_kmod_waiting(void)
 	return queue.fd >= 0 && (poll(&queue, 1, 0) > 0 || __atomic_load_n(&weir_kmod.busy, __ATOMIC_SEQ_CST));
 }
 
-/* As many as the largest number of processes: who attaches all the time does not keep us here. */
+/* With the last read, which finds nothing, the module knows that all was dealt with. Who attaches all the time
+ * does not keep us here. */
 void weir_kmod_drain(void)
 {
-	int left = 1 << 16;
+	int left = WEIR_KMOD_BATCH;
 
 	while (weir_kmod.server.fd >= 0 && left-- && weir_kmod_event_one())
 		;
+}
+
+static void weir_kmod_event(struct weir_watch *watch)
+{
+	(void)watch;
+	weir_kmod_drain();
 }
 
 /* ---- the kernel's events ----------------------------------------------------------------------------------*/
@@ -243,14 +247,14 @@ void weir_kmod_drain(void)
 u64 weir_kmod_events(const struct weir_trace *trace)
 {
 	struct weir_source *kernel = weir_kmod.kernel;
-	u32 id, count = kernel && trace->all ? min(kernel->backend->schemas(kernel), 64u) : 0;
+	u32 id, count = kernel && trace->all ? kernel->backend->schemas(kernel) : 0;
 	const struct weir_class *class;
 	u64 events = 0;
 
 	for (id = 0; id < count; id++) {
 		class = weir_schemas_class(&kernel->schemas, id);
 		if (class && weir_rules_match_kernel(trace->rules, class->name, strlen(class->name)))
-			events |= 1ull << id;
+			events |= 1ull << min(id, WEIR_KERNEL_REST);
 	}
 	return events;
 }

@@ -11,6 +11,7 @@
  *
  *   end:A / memory:A    the images of what was held, before the memory is gone: who finds no memory finds them
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -179,6 +180,42 @@ static void weir_shm_consume(struct weir_source *source, unsigned int slot, unsi
 	weir_rcu_unlock();
 }
 
+/* What the daemon may only read, the module writes. */
+static void weir_kmod_consume(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
+			      u64 position)
+{
+	struct weir_dev_ring ring = { .slot = slot, .cpu = cpu, .epoch = epoch, .position = position };
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		weir_device->ioctl(memory->control, WEIR_IOC_CONSUMED, &ring);
+	weir_rcu_unlock();
+}
+
+/* Done on the CPU itself, which may take a while: not under RCU. */
+static int weir_kmod_switch_cpu(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch)
+{
+	struct weir_dev_ring ring = { .slot = slot, .cpu = cpu, .epoch = epoch };
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	int fd = -1, err;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		fd = fcntl(memory->control, F_DUPFD_CLOEXEC, 0);
+	err = memory && fd < 0 ? -errno : 0;
+	weir_rcu_unlock();
+	if (fd < 0)
+		return err;
+	err = weir_device->ioctl(fd, WEIR_IOC_SWITCH, &ring);
+	close(fd);
+	return err == -ENODATA ? 0 : err;
+}
+
 static u64 weir_shm_switches(struct weir_source *source)
 {
 	const struct weir_shm *shm = source->private;
@@ -311,6 +348,18 @@ const struct weir_backend weir_backend_shm = {
 	.valid_from = weir_shm_valid_from,
 	.consume = weir_shm_consume,
 	.switches = weir_shm_switches,
+	.schemas = weir_shm_schemas,
+	.destroy = weir_shm_destroy,
+};
+
+const struct weir_backend weir_backend_kmod = {
+	.name = "kmod",
+	.sample = weir_shm_sample,
+	.read = weir_shm_read,
+	.valid_from = weir_shm_valid_from,
+	.consume = weir_kmod_consume,
+	.switches = weir_shm_switches,
+	.switch_cpu = weir_kmod_switch_cpu,
 	.schemas = weir_shm_schemas,
 	.destroy = weir_shm_destroy,
 };

@@ -136,7 +136,7 @@ static struct weir_source *weir_process_source(const struct weir_hello *hello, s
 
 	memcpy(comm, hello->attach.comm, sizeof(hello->attach.comm));
 	comm[sizeof(hello->attach.comm) - 1] = 0;
-	source = weir_source_new(comm, hello->peer.pid, hello->peer.uid, &weir_backend_shm, shm);
+	source = weir_source_new(comm, hello->peer.pid, hello->peer.uid, hello->backend, shm);
 	if (source && hello->kernel)
 		strcpy(source->name, WEIR_KERNEL_NAME);
 	else if (source)

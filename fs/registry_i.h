@@ -105,6 +105,7 @@ struct weir_hello {
 	int pidfd; /* readable when the process has ended; -1: it has already */
 	struct ucred peer;
 	int (*open)(struct weir_hello *hello, struct weir_shm **shm);
+	const struct weir_backend *backend;
 	bool kernel; /* no process: the kernel's own rings */
 };
 
@@ -137,7 +138,7 @@ struct weir_shm {
 	struct weir_watch watch;
 };
 
-extern const struct weir_backend weir_backend_shm;
+extern const struct weir_backend weir_backend_shm, weir_backend_kmod;
 int weir_shm_new(const struct weir_shm_memory *memory, struct weir_shm **shm);
 int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm); /* takes the memfds over on success */
 u64 weir_shm_schemas_cost(struct weir_shm *shm);

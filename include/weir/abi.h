@@ -123,6 +123,12 @@ struct weir_clock {
 	__u64 mult;
 };
 
+/* weir_slot.kernel: events of the kernel that the trace wants. Bit n is the event whose descriptor is the n-th of
+ * the schema log of the process WEIR_DEV_KERNEL_ID, and whose id is n; bit WEIR_KERNEL_REST is all from there on.
+ * The log begins with the probes of the module, named kernel:NAME; events of other modules follow when they come:
+ * whoever sets the mask looks again when schema_bytes has grown. */
+#define WEIR_KERNEL_REST 63u
+
 #define WEIR_SLOT_ENABLED 1u /* record events */
 #define WEIR_SLOT_ALL 2u     /* every user's processes; else only those of `owner` */
 

@@ -15,6 +15,7 @@ static const char *why;
 struct test_device_process {
 	struct test_program program;
 	struct weir_dev_process info;
+	struct weir_dev_ring consumed, switched;
 	int fd, ended;
 };
 
@@ -49,10 +50,33 @@ static int test_device_process(struct weir_dev_process *info)
 	return fcntl(process->fd, F_DUPFD_CLOEXEC, 0);
 }
 
+static struct test_device_process *test_device_find(int consumer)
+{
+	struct stat one, other;
+	unsigned int i;
+
+	assert_int_equal(fstat(consumer, &one), 0);
+	for (i = 0; i < test_device.nr; i++) {
+		assert_int_equal(fstat(test_device.process[i].fd, &other), 0);
+		if (one.st_ino == other.st_ino)
+			return &test_device.process[i];
+	}
+	fail();
+	return NULL;
+}
+
 static int test_device_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct weir_dev_serve *serve = arg;
 
+	if (request == WEIR_IOC_CONSUMED) {
+		test_device_find(fd)->consumed = *(struct weir_dev_ring *)arg;
+		return 0;
+	}
+	if (request == WEIR_IOC_SWITCH) {
+		test_device_find(fd)->switched = *(struct weir_dev_ring *)arg;
+		return -ENODATA;
+	}
 	assert_int_equal(fd, test_device.server[0]);
 	if (request == WEIR_IOC_PROCESS)
 		return test_device_process(arg);
@@ -76,16 +100,7 @@ static int test_device_publish(int fd, const struct weir_config *config)
 
 static int test_device_ended(int consumer)
 {
-	struct stat one, other;
-	unsigned int i;
-
-	assert_int_equal(fstat(consumer, &one), 0);
-	for (i = 0; i < test_device.nr; i++) {
-		assert_int_equal(fstat(test_device.process[i].fd, &other), 0);
-		if (one.st_ino == other.st_ino)
-			return fcntl(test_device.process[i].ended, F_DUPFD_CLOEXEC, 0);
-	}
-	return -EBADF;
+	return fcntl(test_device_find(consumer)->ended, F_DUPFD_CLOEXEC, 0);
 }
 
 static const struct weir_device test_device_ops = {
@@ -276,6 +291,12 @@ static void test_process(void **state)
 	assert_true(weir_source_in(source, trace));
 	assert_int_equal(source->backend->schemas(source), 1);
 	test_holds(source, trace, 5, 30);
+	source->backend->consume(source, trace->slot, 0, trace->epoch, 88);
+	assert_int_equal(process->consumed.position, 88);
+	assert_int_equal(process->consumed.epoch, trace->epoch);
+	assert_int_equal(source->backend->switch_cpu(source, trace->slot, 1, trace->epoch), 0);
+	assert_int_equal(process->switched.slot, trace->slot);
+	assert_int_equal(process->switched.cpu, 1);
 	test_device_end(process);
 	test_wait(READ_ONCE(source->ended));
 	test_holds(source, trace, 5, 30);
