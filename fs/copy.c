@@ -5,6 +5,7 @@
  * first when the idle ones are more than WEIR_COPY_IDLE_BYTES, or when their owner's quota is
  * needed for new ones.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
@@ -26,6 +27,7 @@ struct weir_copy {
 	int error;
 	void *data;
 	size_t size;
+	int backing; /* id of its memfd with the kernel, which reads it without asking; 0: none */
 };
 
 static struct list_head weir_copies = { &weir_copies, &weir_copies };
@@ -67,6 +69,11 @@ const void *weir_copy_data(const struct weir_copy *copy)
 	return copy->data;
 }
 
+int weir_copy_backing(const struct weir_copy *copy)
+{
+	return copy->backing;
+}
+
 u64 weir_copy_bytes(void)
 {
 	u64 bytes;
@@ -90,6 +97,7 @@ static bool weir_copy_is(const struct weir_copy *copy, const struct weir_place *
 
 static void weir_copy_free(struct weir_copy *copy)
 {
+	weir_passthrough_close(copy->backing);
 	if (copy->data)
 		munmap(copy->data, copy->size);
 	weir_quota_give(copy->uid, WEIR_QUOTA_COPIES, copy->size);
@@ -212,15 +220,53 @@ static struct weir_copy *weir_copy_get(const struct weir_place *place, uid_t uid
 	return copy ? copy : made;
 }
 
-static int weir_copy_make(struct weir_copy *copy)
+static int weir_copy_fill(struct weir_copy *copy, int fd)
 {
-	void *data =
-		mmap(NULL, copy->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *data = mmap(NULL, copy->size, PROT_READ | PROT_WRITE, flags, fd, 0);
 
 	if (data == MAP_FAILED)
 		return -ENOMEM;
 	copy->data = data;
 	return copy->place.row->fill(&copy->place, data);
+}
+
+/* The bytes are final. The mapping that wrote them goes, since a seal allows none; the one that replies are made
+ * of is private, because older kernels take what is shared for one that may become writable. */
+static int weir_copy_seal(struct weir_copy *copy, int fd)
+{
+	void *data;
+
+	munmap(copy->data, copy->size);
+	copy->data = NULL;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
+		return -errno;
+	data = mmap(NULL, copy->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return -ENOMEM;
+	copy->data = data;
+	copy->backing = weir_passthrough_open(fd);
+	return 0;
+}
+
+/* In a memfd if the kernel can read from it; the id holds it, so that no descriptor stays open. */
+static int weir_copy_make(struct weir_copy *copy)
+{
+	int fd = -1, err;
+
+	if (weir_passthrough())
+		fd = memfd_create("weir-copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd >= 0 && ftruncate(fd, (off_t)copy->size)) {
+		close(fd);
+		fd = -1;
+	}
+	err = weir_copy_fill(copy, fd);
+	if (fd < 0)
+		return err;
+	if (!err)
+		err = weir_copy_seal(copy, fd);
+	close(fd);
+	return err;
 }
 
 /* `shared`: the bytes had been made before, so pages that the kernel has cached of them are

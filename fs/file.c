@@ -117,14 +117,16 @@ static int weir_control_read(struct weir_file *file, size_t len, off_t offset, c
 static int weir_data_open(struct weir_file *file, const struct weir_caller *caller,
 			  struct fuse_file_info *fi)
 {
+	int backing, err;
 	bool shared;
-	int err;
 
 	err = weir_copy_open(file->place, caller->uid, &file->copy, &shared);
 	if (err)
 		return err;
 	file->view = weir_view_open(caller, file->place);
-	fi->keep_cache = shared;
+	backing = weir_copy_backing(file->copy);
+	weir_passthrough_set(fi, backing);
+	fi->keep_cache = shared && !backing;
 	return 0;
 }
 

@@ -30,6 +30,7 @@ fs_libfs_la_SOURCES = \
 	fs/nodes_source.c \
 	fs/nodes_trace.c \
 	fs/ops.c \
+	fs/passthrough.c \
 	fs/process.c \
 	fs/quota.c \
 	fs/rcu.h \

@@ -170,6 +170,7 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int err;
 
+	weir_passthrough_start(session);
 	err = config ? weir_registry_start() : -ENOMEM;
 	if (!err)
 		err = weir_sweeper_start(session);
@@ -185,6 +186,7 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 	}
 	fuse_loop_cfg_destroy(config);
 	weir_sweeper_stop(mountpoint);
+	weir_passthrough_stop();
 	return err < 0 ? 1 : 0; /* a signal is a good end */
 }
 

@@ -42,7 +42,7 @@ static void weir_op_init(void *data, struct fuse_conn_info *conn)
 	conn->max_read = WEIR_READ_MAX;
 	/* Entries hold for no time at all, so attributes that came with names would be asked for
 	 * again. */
-	conn->want &= ~(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+	weir_passthrough_init(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 }
 
 /* ---- names and attributes ---------------------------------------------------------------------*/

@@ -193,9 +193,20 @@ void weir_copy_init(void);
 int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **copy,
 		   bool *shared);
 const void *weir_copy_data(const struct weir_copy *copy);
+int weir_copy_backing(const struct weir_copy *copy);
 void weir_copy_close(struct weir_copy *copy);
 void weir_copy_sweep(bool all);
 u64 weir_copy_bytes(void);
+
+/* ---- passthrough.c: files that the kernel reads by itself --------------------------------------*/
+
+void weir_passthrough_start(struct fuse_session *session);
+void weir_passthrough_stop(void);
+void weir_passthrough_init(struct fuse_conn_info *conn, unsigned int unwanted);
+bool weir_passthrough(void);
+int weir_passthrough_open(int fd);
+void weir_passthrough_close(int id);
+void weir_passthrough_set(struct fuse_file_info *fi, int id);
 
 /* ---- stream.c: packets of a state -------------------------------------------------------------*/
 
