@@ -27,6 +27,7 @@ include tests/cmd/local.mk
 include tests/mount/local.mk
 include tests/programs/local.mk
 include tests/stress/local.mk
+include tests/trixie/local.mk
 
 # The long runs of those scripts that have one.
 soak: all
