@@ -311,4 +311,5 @@ void weir_files_end(void)
 	list_for_each_entry_safe(file, next, &weir_files, list)
 		weir_file_put(file);
 	INIT_LIST_HEAD(&weir_files);
+	weir_text_free_spares();
 }

@@ -44,6 +44,7 @@ fs_libfs_la_SOURCES = \
 	fs/sweeper.c \
 	fs/text.c \
 	fs/text_i.h \
+	fs/text_line.c \
 	fs/text_stream.c \
 	fs/trace.c \
 	fs/tree.c \

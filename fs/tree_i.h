@@ -42,7 +42,6 @@ char *weir_buf_room(struct weir_buf *out, size_t len);
 void weir_buf_put(struct weir_buf *out, const void *data, size_t len);
 void weir_buf_printf(struct weir_buf *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void weir_buf_keep(struct weir_buf *out, size_t from);
 void weir_buf_free(struct weir_buf *out);
 
 /* ---- caller.c: who asks -----------------------------------------------------------------------*/
@@ -229,6 +228,7 @@ int weir_text_open(const struct weir_caller *caller, const struct weir_place *pl
 int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got);
 void weir_text_replied(struct weir_text *text);
 void weir_text_close(struct weir_text *text);
+void weir_text_free_spares(void);
 
 /* ---- available_events.c ------------------------------------------------------------------------*/
 

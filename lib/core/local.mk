@@ -9,6 +9,7 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/out.c \
 	lib/core/out_i.h \
 	lib/core/packet.c \
+	lib/core/put.c \
 	lib/core/relay.c \
 	lib/core/relay_heap.c \
 	lib/core/ring_append.c \
@@ -19,6 +20,7 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/walk.c \
 	lib/core/weir_glob.h \
 	lib/core/weir_packet.h \
+	lib/core/weir_put.h \
 	lib/core/weir_relay.h \
 	lib/core/weir_ring.h \
 	lib/core/weir_schema.h

@@ -5,6 +5,7 @@ MOUNT_TESTS = \
 	tests/mount/life.sh \
 	tests/mount/memory.sh \
 	tests/mount/status.sh \
+	tests/mount/text.sh \
 	tests/mount/tools.sh \
 	tests/mount/tree.sh \
 	tests/mount/users.sh \
@@ -12,10 +13,14 @@ MOUNT_TESTS = \
 TESTS += $(MOUNT_TESTS)
 SOAK_TESTS += tests/mount/view.sh
 
-check_PROGRAMS += tests/mount/tick
+check_PROGRAMS += tests/mount/tick tests/mount/wide
 tests_mount_tick_SOURCES = tests/mount/tick.c
 tests_mount_tick_LDFLAGS = -Wl,--no-as-needed -no-install
 tests_mount_tick_LDADD = lib/client/libweir.la
+
+tests_mount_wide_SOURCES = tests/mount/wide.c
+tests_mount_wide_LDFLAGS = -Wl,--no-as-needed -no-install
+tests_mount_wide_LDADD = lib/client/libweir.la
 
 EXTRA_DIST += \
 	$(MOUNT_TESTS)

@@ -49,7 +49,7 @@ tests_unit_schema_LDADD = $(UNIT_LIBS)
 
 tests_unit_text_SOURCES = tests/unit/make.h tests/unit/text.c
 tests_unit_text_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_unit_text_LDADD = $(UNIT_LIBS)
+tests_unit_text_LDADD = $(UNIT_LIBS) -lm
 
 tests_unit_tsdl_SOURCES = tests/unit/make.h tests/unit/tsdl.c
 tests_unit_tsdl_CPPFLAGS = $(UNIT_CPPFLAGS)
