@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 #define WEIR_EXTENT_SHIFT 21u /* a "page" of the relay: an extent of the file */
@@ -269,16 +270,22 @@ static u32 weir_shm_schemas(struct weir_source *source)
 {
 	struct weir_shm *shm = source->private;
 	const struct weir_shm_memory *memory;
+	bool more = false;
+	u32 before;
 
 	weir_rcu_lock();
 	memory = weir_rcu_load(shm->memory);
 	if (memory) {
 		pthread_mutex_lock(&shm->schemas_lock);
+		before = source->schemas.count;
 		if (!shm->schemas_bad && weir_shm_parse(source, shm, memory))
 			shm->schemas_bad = true;
+		more = source->schemas.count != before;
 		pthread_mutex_unlock(&shm->schemas_lock);
 	}
 	weir_rcu_unlock();
+	if (more)
+		weir_news_tell(NULL, source);
 	return smp_load_acquire(&source->schemas.count);
 }
 

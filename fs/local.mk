@@ -16,6 +16,9 @@ fs_libfs_la_SOURCES = \
 	fs/copy.c \
 	fs/daemon.c \
 	fs/dir.c \
+	fs/doorbell.c \
+	fs/doorbell_i.h \
+	fs/drain.c \
 	fs/errors.c \
 	fs/file.c \
 	fs/frozen.c \
@@ -25,6 +28,8 @@ fs_libfs_la_SOURCES = \
 	fs/message.c \
 	fs/metadata.c \
 	fs/mountpoint.c \
+	fs/news.c \
+	fs/news.h \
 	fs/nodes_control.c \
 	fs/nodes_root.c \
 	fs/nodes_source.c \

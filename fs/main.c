@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "doorbell_i.h"
 #include "tree_i.h"
 
 struct weir_options {
@@ -174,6 +175,8 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 	err = config ? weir_registry_start() : -ENOMEM;
 	if (!err)
 		err = weir_sweeper_start(session);
+	if (!err)
+		err = weir_doorbell_start(mountpoint);
 	if (err) {
 		weir_mount_error("cannot start", err);
 	} else {
@@ -185,7 +188,10 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 		err = fuse_session_loop_mt(session, config);
 	}
 	fuse_loop_cfg_destroy(config);
+	weir_drain_start(session);
+	weir_doorbell_stop();
 	weir_sweeper_stop(mountpoint);
+	weir_drain_stop();
 	weir_passthrough_stop();
 	return err < 0 ? 1 : 0; /* a signal is a good end */
 }

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 
+#include "doorbell_i.h"
 #include "tree_i.h"
 
 /* ---- threads ----------------------------------------------------------------------------------*/
@@ -53,8 +54,10 @@ static void weir_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param entry;
 	int err;
 
-	weir_registry_sync();
-	err = weir_node_find(&caller, parent, name, &entry);
+	if (!weir_doorbell_lookup(&caller, parent, name, &entry, &err)) {
+		weir_registry_sync();
+		err = weir_node_find(&caller, parent, name, &entry);
+	}
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (fuse_reply_entry(req, &entry) ==
@@ -147,10 +150,14 @@ static void weir_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, m
 {
 	struct weir_caller caller = weir_begin(req);
 	struct fuse_entry_param entry;
-	int err = parent == FUSE_ROOT_ID ? weir_root_mkdir(&caller, name) : -EPERM;
+	int err;
 
 	(void)mode;
-	if (!err)
+	if (parent != FUSE_ROOT_ID)
+		err = weir_doorbell_mkdir(&caller, parent, name, &entry);
+	else
+		err = weir_root_mkdir(&caller, name);
+	if (!err && parent == FUSE_ROOT_ID)
 		err = weir_node_find(&caller, parent, name, &entry);
 	if (err)
 		fuse_reply_err(req, -err);
@@ -161,8 +168,13 @@ static void weir_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, m
 static void weir_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct weir_caller caller = weir_begin(req);
+	int err;
 
-	fuse_reply_err(req, parent == FUSE_ROOT_ID ? -weir_root_rmdir(&caller, name) : EPERM);
+	if (parent == FUSE_ROOT_ID)
+		err = weir_root_rmdir(&caller, name);
+	else
+		err = weir_doorbell_rmdir(&caller, parent, name);
+	fuse_reply_err(req, -err);
 }
 
 static void weir_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 #define WEIR_PIDS 1024u /* chains by number */
@@ -77,6 +78,7 @@ static void weir_process_freeze(struct weir_source *source)
 	struct weir_keeping keeping[WEIR_SLOTS];
 	unsigned int i, count = weir_process_copy(source, keeping);
 
+	weir_source_get(source);
 	pthread_mutex_lock(&weir_registry.lock);
 	for (i = 0; i < count; i++)
 		weir_process_keep(&keeping[i]);
@@ -87,8 +89,10 @@ static void weir_process_freeze(struct weir_source *source)
 	for (i = 0; i < count; i++) {
 		if (keeping[i].image)
 			weir_image_free(keeping[i].image);
+		weir_news_tell(keeping[i].trace, source);
 		weir_trace_put(keeping[i].trace);
 	}
+	weir_source_put(source);
 }
 
 /* What the attach thread knows of it; the source may stay. */

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 char weir_rcu_period;
@@ -192,8 +193,7 @@ struct weir_source *weir_trace_source(struct weir_trace *trace, const char *name
 			source = NULL;
 		weir_rcu_unlock();
 	}
-	if (source && !weir_source_in(source, trace) &&
-	    !(READ_ONCE(source->ended) && weir_image_there(source, trace, false))) {
+	if (source && !weir_source_found(source, trace)) {
 		weir_source_put(source);
 		source = NULL;
 	}
@@ -300,6 +300,7 @@ void weir_source_add(struct weir_source *source)
 	}
 	weir_rcu_list_add_tail(&source->by_serial, &weir_registry.sources);
 	weir_rcu_unlock();
+	weir_news_hurry();
 }
 
 /**
@@ -336,6 +337,13 @@ int weir_source_sample(struct weir_source *source, struct weir_trace *trace, uns
 	return source->backend->sample(source, trace->slot, cpu, READ_ONCE(trace->epoch), view);
 }
 
+/* There is something in it. Who finds that first tells. */
+static void weir_source_show(struct weir_source *source, struct weir_trace *trace, u64 epoch)
+{
+	if (__atomic_exchange_n(&source->shown[trace->slot], epoch, __ATOMIC_RELAXED) != epoch)
+		weir_news_tell(trace, source);
+}
+
 /**
  * weir_source_in() - does a source belong to a trace?
  * @source: the source
@@ -357,10 +365,16 @@ bool weir_source_in(struct weir_source *source, struct weir_trace *trace)
 		return true;
 	for (cpu = 0; cpu <= weir_daemon.nr_cpus; cpu++)
 		if (!weir_source_sample(source, trace, cpu, &view) && (view.end > view.begin || view.lost)) {
-			WRITE_ONCE(source->shown[trace->slot], view.epoch);
+			weir_source_show(source, trace, view.epoch);
 			return true;
 		}
 	return false;
+}
+
+bool weir_source_found(struct weir_source *source, struct weir_trace *trace)
+{
+	return weir_source_in(source, trace) ||
+	       (READ_ONCE(source->ended) && weir_image_there(source, trace, false));
 }
 
 /* splitmix64's finalizer */

@@ -74,6 +74,7 @@ struct weir_source {
 	bool ended;
 	bool gone;
 	u64 shown[WEIR_SLOTS]; /* the epoch in which there was something in it */
+	u64 since, looked;     /* ms, of the doorbell's thread: first and last seen */
 	struct timespec attached; /* CLOCK_REALTIME */
 	const struct weir_backend *backend; /* never changes; what is behind it does when the process ends */
 	void *private; /* of the backend */
@@ -124,6 +125,8 @@ void weir_trace_list(struct weir_trace *trace);
 /* Does `trace` record processes of this source's user, and is there anything (records or losses)? Once there was, it
  * stays, whatever becomes of the words in the process's memory: readers list first and look up later. */
 bool weir_source_in(struct weir_source *source, struct weir_trace *trace);
+/* Would its name be found in the trace? Also one that is not listed any more. */
+bool weir_source_found(struct weir_source *source, struct weir_trace *trace);
 int weir_source_sample(struct weir_source *source, struct weir_trace *trace, unsigned int cpu,
 		       struct weir_ring_view *view);
 void weir_source_uuid(const struct weir_source *source, const struct weir_trace *trace, u64 epoch, u8 uuid[16]);

@@ -135,6 +135,8 @@ void weir_tree_end(void);
 const struct weir_place *weir_node_place(fuse_ino_t ino);
 int weir_node_find(const struct weir_caller *caller, fuse_ino_t parent, const char *name,
 		   struct fuse_entry_param *entry);
+int weir_node_enter(struct weir_place *place, fuse_ino_t parent, struct fuse_entry_param *entry);
+void weir_node_retire(const struct weir_place *place);
 void weir_node_entry(const struct weir_place *place, struct fuse_entry_param *entry);
 void weir_node_forget(fuse_ino_t ino, u64 count);
 void weir_place_stat(const struct weir_place *place, struct stat *st);

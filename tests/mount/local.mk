@@ -2,6 +2,7 @@
 # The tree: real mounts.
 MOUNT_TESTS = \
 	tests/mount/control.sh \
+	tests/mount/inotify.sh \
 	tests/mount/life.sh \
 	tests/mount/memory.sh \
 	tests/mount/status.sh \
@@ -11,7 +12,7 @@ MOUNT_TESTS = \
 	tests/mount/users.sh \
 	tests/mount/view.sh
 TESTS += $(MOUNT_TESTS)
-SOAK_TESTS += tests/mount/view.sh
+SOAK_TESTS += tests/mount/inotify.sh tests/mount/view.sh
 
 check_PROGRAMS += tests/mount/tick tests/mount/wide
 tests_mount_tick_SOURCES = tests/mount/tick.c
@@ -23,4 +24,6 @@ tests_mount_wide_LDFLAGS = -Wl,--no-as-needed -no-install
 tests_mount_wide_LDADD = lib/client/libweir.la
 
 EXTRA_DIST += \
-	$(MOUNT_TESTS)
+	$(MOUNT_TESTS) \
+	tests/mount/inotify.c \
+	tests/mount/more.c
