@@ -44,7 +44,8 @@ void weir_copy_init(void)
 
 	weir_copies_idle_max = WEIR_COPY_IDLE_BYTES;
 	if (!sysinfo(&info))
-		weir_copies_idle_max = min(weir_copies_idle_max, (u64)info.totalram * info.mem_unit / 16);
+		weir_copies_idle_max =
+			min(weir_copies_idle_max, (u64)info.totalram * info.mem_unit / 16);
 	for (i = 0; i < WEIR_COPY_BUCKETS; i++)
 		INIT_LIST_HEAD(&weir_copy_buckets[i]);
 }
@@ -111,7 +112,7 @@ static struct weir_copy *weir_copy_oldest(uid_t uid, bool any, u64 now)
 {
 	struct weir_copy *copy;
 
-	list_for_each_entry(copy, &weir_copies, list) {
+	list_for_each_entry (copy, &weir_copies, list) {
 		if (copy->opens)
 			continue;
 		if (any ? copy->uid == uid
@@ -146,7 +147,7 @@ void weir_copy_sweep(bool all)
 		;
 	if (!all)
 		return;
-	list_for_each_entry_safe(copy, next, &weir_copies, list)
+	list_for_each_entry_safe (copy, next, &weir_copies, list)
 		weir_copy_free(copy);
 	INIT_LIST_HEAD(&weir_copies);
 }
@@ -185,7 +186,7 @@ static struct weir_copy *weir_copy_reuse(const struct weir_place *place)
 {
 	struct weir_copy *copy;
 
-	list_for_each_entry(copy, weir_copy_bucket(place), bucket) {
+	list_for_each_entry (copy, weir_copy_bucket(place), bucket) {
 		if (!weir_copy_is(copy, place))
 			continue;
 		if (!copy->opens++)
@@ -220,49 +221,50 @@ static struct weir_copy *weir_copy_get(const struct weir_place *place, uid_t uid
 	return copy ? copy : made;
 }
 
-static int weir_copy_fill(struct weir_copy *copy, int fd)
+int weir_pwrite(int fd, const void *data, size_t len, u64 offset)
 {
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	void *data = mmap(NULL, copy->size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)offset);
 
-	if (data == MAP_FAILED)
-		return -ENOMEM;
-	copy->data = data;
-	return copy->place.row->fill(&copy->place, data);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		data = (const char *)data + n;
+		offset += (u64)n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
-/* The bytes are final. The mapping that wrote them goes, since a seal allows none; the one that replies are made
- * of is private, because older kernels take what is shared for one that may become writable. */
+/* The bytes are final. The mapping that replies are made of is private, since older kernels take a
+ * shared one for one that may become writable, which the seal forbids. */
 static int weir_copy_seal(struct weir_copy *copy, int fd)
 {
 	void *data;
 
-	munmap(copy->data, copy->size);
-	copy->data = NULL;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
 		return -errno;
 	data = mmap(NULL, copy->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
-		return -ENOMEM;
+		return -errno;
 	copy->data = data;
-	copy->backing = weir_passthrough_open(fd);
+	if (weir_passthrough())
+		copy->backing = weir_passthrough_open(fd);
 	return 0;
 }
 
-/* In a memfd if the kernel can read from it; the id holds it, so that no descriptor stays open. */
+/* Mapping and backing id hold the memfd; no descriptor stays open. */
 static int weir_copy_make(struct weir_copy *copy)
 {
-	int fd = -1, err;
+	int fd = memfd_create("weir-copy", MFD_CLOEXEC | MFD_ALLOW_SEALING), err = 0;
 
-	if (weir_passthrough())
-		fd = memfd_create("weir-copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd >= 0 && ftruncate(fd, (off_t)copy->size)) {
-		close(fd);
-		fd = -1;
-	}
-	err = weir_copy_fill(copy, fd);
 	if (fd < 0)
-		return err;
+		return -errno;
+	if (ftruncate(fd, (off_t)copy->size))
+		err = -errno;
+	if (!err)
+		err = copy->place.row->fill(&copy->place, fd);
 	if (!err)
 		err = weir_copy_seal(copy, fd);
 	close(fd);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * passthrough: data files that the kernel reads without asking the daemon, from a memfd that it knows by a
- * backing id. Needs libfuse 3.17, Linux 6.9 and CAP_SYS_ADMIN; where one is missing the daemon answers every
- * read. This file alone knows which libfuse it is.
+ * passthrough: data files that the kernel reads without asking the daemon, from a memfd that it
+ * knows by a backing id. Needs libfuse 3.17, Linux 6.9 and CAP_SYS_ADMIN; where one is missing the
+ * daemon answers every read. This file alone knows which libfuse it is.
  *
- * libfuse's own functions for backing ids want a request, and there is none when a copy is freed, so the
- * ioctls are made here.
+ * libfuse's own functions for backing ids want a request, and there is none when a copy is freed,
+ * so the ioctls are made here.
  */
 #include <linux/fuse.h>
 #include <sys/ioctl.h>
@@ -42,7 +42,8 @@ bool weir_passthrough(void)
 	return READ_ONCE(weir_passthrough_granted);
 }
 
-/* The id, which holds the memfd from here on; 0: there is none. The first refusal is the last try. */
+/* The id, which holds the memfd from here on; 0: there is none. The first refusal is the last try.
+ */
 int weir_passthrough_open(int fd)
 {
 	struct fuse_backing_map map = { .fd = fd };

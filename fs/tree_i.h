@@ -117,8 +117,8 @@ struct weir_row {
 	size_t write_max;    /* bytes of a write; 0: enough for every setting */
 	const char *accepts; /* what store() would take: for .weir/errors */
 
-	/* data: the bytes of a state, exactly state.size of them */
-	int (*fill)(const struct weir_place *place, void *data);
+	/* data: writes the bytes of a state, exactly state.size of them, to an empty file */
+	int (*fill)(const struct weir_place *place, int fd);
 };
 
 struct weir_node;
@@ -185,12 +185,13 @@ void weir_view_sweep(bool all);
 int weir_state_fix(struct weir_state *state);
 size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *source, u64 epoch,
 			  u32 count);
-int weir_metadata_fill(const struct weir_place *place, void *data);
+int weir_metadata_fill(const struct weir_place *place, int fd);
 
 /* ---- copy.c: the bytes of data files ----------------------------------------------------------*/
 
 struct weir_copy;
 void weir_copy_init(void);
+int weir_pwrite(int fd, const void *data, size_t len, u64 offset);
 int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **copy,
 		   bool *shared);
 const void *weir_copy_data(const struct weir_copy *copy);
@@ -211,7 +212,7 @@ void weir_passthrough_set(struct fuse_file_info *fi, int id);
 
 /* ---- stream.c: packets of a state -------------------------------------------------------------*/
 
-int weir_stream_fill(const struct weir_place *place, void *data);
+int weir_stream_fill(const struct weir_place *place, int fd);
 u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace,
 			unsigned int cpu);
 /* The number of the packet at a position, or that would be there. */
