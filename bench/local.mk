@@ -24,6 +24,14 @@ bench_read_LDADD = lib/client/libweir.la
 bench_fill_LDADD = lib/client/libweir.la
 bench_render_LDADD = lib/core/libcore.la
 
+# That an event takes no more instructions than before is a test: it counts, it does not measure time.
+TESTS += bench/compare.sh
+check_PROGRAMS += bench/count
+bench_count_SOURCES = bench/bench.h bench/count.c
+bench_count_LDFLAGS = $(bench_link) -no-install
+bench_count_LDADD = lib/client/libweir.la
+EXTRA_DIST += bench/compare.sh bench/instructions.x86_64
+
 bench: all $(benches)
 	@for b in $(bench_scripts); do \
 		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(srcdir)/$$b || exit 1; done
