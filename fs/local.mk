@@ -22,6 +22,9 @@ fs_libfs_la_SOURCES = \
 	fs/errors.c \
 	fs/file.c \
 	fs/frozen.c \
+	fs/live.c \
+	fs/live.h \
+	fs/live_packet.c \
 	fs/main.c \
 	fs/marker.c \
 	fs/memfds.c \
@@ -31,6 +34,7 @@ fs_libfs_la_SOURCES = \
 	fs/news.c \
 	fs/news.h \
 	fs/nodes_control.c \
+	fs/nodes_live.c \
 	fs/nodes_root.c \
 	fs/nodes_source.c \
 	fs/nodes_trace.c \
@@ -47,6 +51,7 @@ fs_libfs_la_SOURCES = \
 	fs/sources.c \
 	fs/stream.c \
 	fs/sweeper.c \
+	fs/switch.c \
 	fs/text.c \
 	fs/text_i.h \
 	fs/text_line.c \
@@ -54,6 +59,7 @@ fs_libfs_la_SOURCES = \
 	fs/trace.c \
 	fs/tree.c \
 	fs/tree_i.h \
-	fs/view.c
+	fs/view.c \
+	fs/waiter.c
 fs_libfs_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(URCU_CFLAGS)
 fs_libfs_la_LIBADD = lib/core/libcore.la $(FUSE_LIBS) $(URCU_LIBS)

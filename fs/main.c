@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "doorbell_i.h"
+#include "live.h"
 #include "tree_i.h"
 
 struct weir_options {
@@ -177,6 +178,8 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 		err = weir_sweeper_start(session);
 	if (!err)
 		err = weir_doorbell_start(mountpoint);
+	if (!err)
+		err = weir_waiter_start(session);
 	if (err) {
 		weir_mount_error("cannot start", err);
 	} else {
@@ -192,6 +195,7 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 	weir_doorbell_stop();
 	weir_sweeper_stop(mountpoint);
 	weir_drain_stop();
+	weir_waiter_stop();
 	weir_passthrough_stop();
 	return err < 0 ? 1 : 0; /* a signal is a good end */
 }
@@ -260,6 +264,7 @@ destroy:
 stop:
 	weir_files_end();
 	weir_dirs_end();
+	weir_live_sweep(true);
 	weir_view_sweep(true);
 	weir_copy_sweep(true);
 	weir_tree_end();

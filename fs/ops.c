@@ -41,6 +41,8 @@ static void weir_op_init(void *data, struct fuse_conn_info *conn)
 	(void)data;
 	pthread_key_create(&weir_worker_key, weir_worker_end);
 	conn->max_read = WEIR_READ_MAX;
+	/* Reads that wait may be asynchronous; they are not to hold up others that are. */
+	conn->max_background = 0xffff;
 	/* Entries hold for no time at all, so attributes that came with names would be asked for
 	 * again. */
 	weir_passthrough_init(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
@@ -252,6 +254,14 @@ static void weir_op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size
 		fuse_reply_write(req, len);
 }
 
+static void weir_op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+			 struct fuse_pollhandle *poll)
+{
+	(void)ino;
+	weir_worker();
+	weir_file_poll(req, fi, poll);
+}
+
 static void weir_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
@@ -307,6 +317,7 @@ const struct fuse_lowlevel_ops weir_ops = {
 	.open = weir_op_open,
 	.read = weir_op_read,
 	.write = weir_op_write,
+	.poll = weir_op_poll,
 	.release = weir_op_release,
 	.opendir = weir_op_opendir,
 	.readdir = weir_op_readdir,

@@ -30,6 +30,7 @@ struct weir_registry weir_registry = {
 static void weir_trace_reclaim(struct rcu_head *head)
 {
 	weir_rcu_reclaim();
+	weir_free(container_of(head, struct weir_trace, rcu)->switches);
 	weir_free(container_of(head, struct weir_trace, rcu));
 	weir_rcu_reclaimed();
 }

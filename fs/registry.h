@@ -47,6 +47,7 @@ struct weir_trace {
 	bool gone;
 	bool used; /* was enabled since its creation or the last clear: geometry is EBUSY */
 	u64 max_bytes;
+	u32 switch_interval; /* ms, 0: never */
 	char rules[WEIR_RULES_SIZE];	     /* copy out with weir_trace_text() */
 	char processes[WEIR_PROCESSES_SIZE];
 	/* of the registry, under its mutex */
@@ -56,6 +57,7 @@ struct weir_trace {
 	u64 hidden_bytes; /* of dead_bytes; see frozen.c */
 	u64 dropped;
 	/* anybody's */
+	u32 *switches; /* asked for by control/switch, a CPU each, the extra ring's last; never goes */
 	u64 listed; /* when its sources were listed last, CLOCK_MONOTONIC, s */
 };
 

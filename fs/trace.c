@@ -54,6 +54,11 @@ static struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid,
 
 	if (!trace)
 		return NULL;
+	trace->switches = weir_alloc(((size_t)weir_daemon.nr_cpus + 1) * sizeof(*trace->switches));
+	if (!trace->switches) {
+		weir_free(trace);
+		return NULL;
+	}
 	strcpy(trace->name, name);
 	trace->owner = uid;
 	trace->group = gid;

@@ -7,7 +7,7 @@
  * own. st_ino stays the same all the while: it is made of the serial numbers of trace and source,
  * and the row.
  */
-#include "tree_i.h"
+#include "live.h"
 
 #define WEIR_NODE_BUCKETS 16384u
 
@@ -34,6 +34,7 @@ void weir_tree_init(void)
 		INIT_LIST_HEAD(&weir_nodes[i]);
 	weir_view_init();
 	weir_copy_init();
+	weir_live_init();
 	clock_gettime(CLOCK_REALTIME, &weir_tree_start);
 }
 
@@ -62,8 +63,7 @@ ino_t weir_place_ino(const struct weir_row *row, const struct weir_place *place)
 	u64 trace = place->trace ? place->trace->serial : 0;
 	u64 source = place->source ? place->source->serial : 0;
 
-	return trace << 40 ^ source << 13 ^
-	       (row->ino + (row == &weir_row_cpu ? place->state.cpu : 0));
+	return trace << 40 ^ source << 13 ^ (row->ino + place->state.cpu);
 }
 
 static struct timespec weir_place_time(const struct weir_place *place)

@@ -70,6 +70,7 @@ enum weir_kind {
 	WEIR_KIND_CONTROL, /* direct_io, size 0, rendered when read */
 	WEIR_KIND_TEXT,	   /* direct_io, size 0, streamed */
 	WEIR_KIND_DATA,	   /* cached, exact size, never changes */
+	WEIR_KIND_STREAM,  /* direct_io, size 0, consumed: read(2) waits */
 };
 
 /* What a data file holds: fixed when it is looked up. */
@@ -128,6 +129,7 @@ extern const struct weir_row weir_row_root, weir_row_dot, weir_row_trace, weir_r
 extern const struct weir_row weir_row_status, weir_row_marker;
 extern const struct weir_row weir_row_trace_text, weir_row_source_text;
 extern const struct weir_row weir_row_cpu, weir_row_metadata;
+extern const struct weir_row weir_row_live, weir_row_live_cpu;
 extern const struct weir_row *const weir_control_rows[];
 
 void weir_tree_init(void);
@@ -143,6 +145,7 @@ void weir_place_stat(const struct weir_place *place, struct stat *st);
 double weir_place_timeout(const struct weir_place *place);
 ino_t weir_place_ino(const struct weir_row *row, const struct weir_place *place);
 void weir_place_put(struct weir_place *place);
+bool weir_name_cpu(const char *name, unsigned int *cpu); /* cpuN, cpux */
 /* One entry of a gone trace or source that the kernel still knows; false: none. */
 bool weir_node_stale(fuse_ino_t *parent, char *name, size_t size);
 struct weir_node_count {
@@ -180,6 +183,8 @@ int weir_view_next(const struct weir_view *view, unsigned int cpu);
 bool weir_view_state(const struct weir_view *view, unsigned int cpu, struct weir_state *state);
 struct weir_view *weir_view_open(const struct weir_caller *caller, const struct weir_place *place);
 void weir_view_close(struct weir_view *view);
+void weir_view_outdated(pid_t process, struct weir_trace *trace, struct weir_source *source,
+			u32 count);
 void weir_view_sweep(bool all);
 
 int weir_state_fix(struct weir_state *state);
@@ -250,6 +255,7 @@ struct weir_file;
 int weir_file_open(const struct weir_caller *caller, const struct weir_place *place,
 		   struct fuse_file_info *fi);
 void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset);
+void weir_file_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *poll);
 int weir_file_write(const struct weir_caller *writer, struct fuse_file_info *fi, const char *data,
 		    size_t len);
 void weir_file_release(struct fuse_file_info *fi);
