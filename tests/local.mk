@@ -24,6 +24,7 @@ include tests/unit/local.mk
 include tests/api/local.mk
 include tests/model/local.mk
 include tests/cmd/local.mk
+include tests/live/local.mk
 include tests/mount/local.mk
 include tests/programs/local.mk
 include tests/stress/local.mk
