@@ -71,6 +71,7 @@ static void weir_attach_sync(struct weir_watch *watch)
 	eventfd_read(watch->fd, &count);
 	pthread_mutex_unlock(&weir_attaching.lock);
 	weir_connections_drain();
+	weir_kmod_drain();
 	pthread_mutex_lock(&weir_attaching.lock);
 	weir_attaching.served = asked;
 	pthread_cond_broadcast(&weir_attaching.synced);
@@ -81,7 +82,7 @@ static void weir_attach_sync(struct weir_watch *watch)
  * weir_registry_sync() - make known who has attached so far
  *
  * A program may end, and somebody may look for it, before its message was taken from the socket. When nobody
- * waits there, which is nearly always, this is one system call.
+ * waits there, which is nearly always, this is one system call, two with the module.
  *
  * Context: any thread but the attach thread. Two seconds are a guard.
  */
@@ -90,7 +91,7 @@ void weir_registry_sync(void)
 	struct timespec guard;
 	u64 ticket;
 
-	if (!weir_attaching.running || !weir_connections_waiting())
+	if (!weir_attaching.running || (!weir_connections_waiting() && !weir_kmod_waiting()))
 		return;
 	clock_gettime(CLOCK_REALTIME, &guard);
 	guard.tv_sec += 2;
@@ -162,6 +163,7 @@ void weir_attach_close(void)
 		weir_attaching.running = false;
 	}
 	weir_connections_close();
+	weir_kmod_stop();
 	weir_processes_close();
 	weir_watch_remove(&weir_attaching.stop);
 	weir_watch_remove(&weir_attaching.sync);

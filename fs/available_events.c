@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* available_events: what the processes that a trace records can emit. Each event once, sorted. */
+/* available_events: what the processes that a trace records, and the kernel, can emit. Each event once, sorted. */
 #include "tree_i.h"
 
 static int weir_line_compare(const void *a, const void *b)
@@ -65,7 +65,7 @@ int weir_available_events_show(const struct weir_caller *caller, const struct we
 	for (i = 0; i < list.nr; i++) {
 		const struct weir_source *source = list.source[i];
 
-		if (source->pid && (trace->all || source->uid == trace->owner))
+		if ((source->pid || weir_source_is_kernel(source)) && (trace->all || source->uid == trace->owner))
 			weir_classes_print(&lines, list.source[i]);
 	}
 	weir_source_list_put(&list);

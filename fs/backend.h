@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * backend: who holds a source's memory. One struct of functions a kind of source: a live process whose memory
- * is shared (backend_shm.c), the daemon's own marker, a process that has ended and was compacted to what it
- * held (frozen.c); later the kernel module.
+ * is shared (backend_shm.c; by memfds or by the kernel module), the daemon's own marker, a process that has ended
+ * and was compacted to what it held (frozen.c).
  *
  * Every function may be called from any thread at any time while the caller holds a reference to the source,
  * trusts nothing that a process can write, never blocks on the traced process, and never takes the registry's
@@ -26,6 +26,14 @@ struct weir_backend {
 	/* After reading: the lowest position that still held while the copy was made; ~0 if none did. */
 	u64 (*valid_from)(struct weir_source *source, unsigned int slot, unsigned int cpu,
 			  const struct weir_ring_view *view);
+	/* A live reader has taken all below `position` for good: published for the writer's discard check. */
+	void (*consume)(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch, u64 position);
+	/* Counts the switches that the program has asked for (weir_switch()); a sample that comes later sees what
+	 * it wrote before. NULL: it cannot ask. */
+	u64 (*switches)(struct weir_source *source);
+	/* Makes a packet of what was written on this CPU before the call, and returns when that has happened. NULL:
+	 * live readers cut the open sub-buffer at position, which needs nobody's help. 0 or -errno. */
+	int (*switch_cpu)(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch);
 	/* Parses what was added to the schema log; returns the number of classes. */
 	u32 (*schemas)(struct weir_source *source);
 	/* Last reference is gone. */

@@ -1,42 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * backend_shm: processes that share their memory by two memfds.
+ * backend_shm: processes whose memory is shared with the daemon: by two memfds (memfds.c), or by the kernel
+ * module (backend_kmod.c), where one descriptor has both regions.
  *
- * Nothing is trusted that the process can write. Geometry comes from its one message, checked; of the words in
- * its memory each is read once by weir_ring_sample() and bounded there.
+ * Nothing is trusted that the process can write. Geometry comes from its one message, checked, or from the module;
+ * of the words in its memory each is read once by weir_ring_sample() and bounded there.
  *
- * Can the daemon get SIGBUS? Not by a truncation: the memfds are sealed. Not by missing huge pages: only tmpfs
- * is accepted. A hole that the process punched is filled with a new page by the access. What remains is a
- * machine without memory, where every access of the daemon's own may fail just the same. Only the ring
- * controls are mapped, a few pages, and their reserved pages allocate nothing until a trace looks at them.
- * The bytes of rings are read by pread(), for which a hole is zeros and allocates nothing.
+ * Only the ring controls are mapped, a few pages, and their reserved pages allocate nothing until a trace looks at
+ * them. The bytes of rings are read by pread(), for which a hole is zeros and allocates nothing.
  *
  *   end:A / memory:A    the images of what was held, before the memory is gone: who finds no memory finds them
  */
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 #define WEIR_EXTENT_SHIFT 21u /* a "page" of the relay: an extent of the file */
-#define WEIR_RING_SHIFT_MIN (WEIR_SUBBUF_SHIFT_MIN + WEIR_COUNT_SHIFT_MIN)
-#define WEIR_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-
-struct weir_shm_memory {
-	struct rcu_head rcu;
-	int control, buffers;
-	u8 *map; /* of the first weir_schema_offset() bytes of control */
-	u64 stride;
-};
-
-static size_t weir_shm_map_size(void)
-{
-	return weir_schema_offset(weir_daemon.nr_cpus);
-}
 
 static struct weir_ring *weir_shm_ring(const struct weir_shm_memory *memory, unsigned int slot, unsigned int cpu)
 {
@@ -91,8 +73,8 @@ static const struct weir_relay_ops weir_extent_ops = {
 static int weir_shm_copy(const struct weir_shm_memory *memory, unsigned int slot, unsigned int cpu, u64 epoch,
 			 u64 position, void *dst, size_t len)
 {
-	struct weir_extents extents = { memory->buffers,
-					weir_ring_index(weir_daemon.nr_cpus, slot, cpu) * memory->stride };
+	u64 base = memory->buffers_base + weir_ring_index(weir_daemon.nr_cpus, slot, cpu) * memory->stride;
+	struct weir_extents extents = { memory->buffers, base };
 	size_t size = weir_epoch_ring_size(epoch), offset = position & (size - 1), first;
 	unsigned int shift = min(weir_epoch_ring_shift(epoch), WEIR_EXTENT_SHIFT);
 	struct weir_relay_cursor cursor = { 0 };
@@ -184,6 +166,71 @@ static u64 weir_shm_valid_from(struct weir_source *source, unsigned int slot, un
 	return from;
 }
 
+/* ---- consuming --------------------------------------------------------------------------------------------*/
+
+static void weir_shm_consume(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
+			     u64 position)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory && weir_shm_has(memory, slot, cpu, epoch))
+		weir_ring_consume(weir_shm_ring(memory, slot, cpu), epoch, position);
+	weir_rcu_unlock();
+}
+
+/* What the daemon may only read, the module writes. */
+static void weir_kmod_consume(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
+			      u64 position)
+{
+	struct weir_dev_ring ring = { .slot = slot, .cpu = cpu, .epoch = epoch, .position = position };
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		weir_device->ioctl(memory->control, WEIR_IOC_CONSUMED, &ring);
+	weir_rcu_unlock();
+}
+
+/* Done on the CPU itself, which may take a while: not under RCU. */
+static int weir_kmod_switch_cpu(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch)
+{
+	struct weir_dev_ring ring = { .slot = slot, .cpu = cpu, .epoch = epoch };
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	int fd = -1, err;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		fd = fcntl(memory->control, F_DUPFD_CLOEXEC, 0);
+	err = memory && fd < 0 ? -errno : 0;
+	weir_rcu_unlock();
+	if (fd < 0)
+		return err;
+	err = weir_device->ioctl(fd, WEIR_IOC_SWITCH, &ring);
+	close(fd);
+	return err == -ENODATA ? 0 : err;
+}
+
+static u64 weir_shm_switches(struct weir_source *source)
+{
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	u64 count = 0;
+
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		count = smp_load_acquire(&((struct weir_process *)memory->map)->switches); /* asked:E */
+	weir_rcu_unlock();
+	return count;
+}
+
 /* ---- schemas ----------------------------------------------------------------------------------------------*/
 
 /* What was committed and not parsed yet, copied, so that it holds still. Its cost is the user's. */
@@ -206,7 +253,8 @@ static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, cons
 	log = weir_alloc(len);
 	if (!log)
 		return -ENOMEM;
-	err = weir_pread(memory->control, log, len, weir_shm_map_size() + done);
+	err = weir_pread(memory->control, log, len,
+			 memory->control_base + weir_schema_offset(weir_daemon.nr_cpus) + done);
 	if (!err)
 		err = weir_schemas_parse(&source->schemas, log, len);
 	weir_free(log);
@@ -222,16 +270,22 @@ static u32 weir_shm_schemas(struct weir_source *source)
 {
 	struct weir_shm *shm = source->private;
 	const struct weir_shm_memory *memory;
+	bool more = false;
+	u32 before;
 
 	weir_rcu_lock();
 	memory = weir_rcu_load(shm->memory);
 	if (memory) {
 		pthread_mutex_lock(&shm->schemas_lock);
+		before = source->schemas.count;
 		if (!shm->schemas_bad && weir_shm_parse(source, shm, memory))
 			shm->schemas_bad = true;
+		more = source->schemas.count != before;
 		pthread_mutex_unlock(&shm->schemas_lock);
 	}
 	weir_rcu_unlock();
+	if (more)
+		weir_news_tell(NULL, source);
 	return smp_load_acquire(&source->schemas.count);
 }
 
@@ -249,9 +303,10 @@ u64 weir_shm_schemas_cost(struct weir_shm *shm)
 
 static void weir_shm_release(struct weir_shm_memory *memory)
 {
-	munmap(memory->map, weir_shm_map_size());
+	munmap(memory->map, memory->map_size);
 	close(memory->control);
-	close(memory->buffers);
+	if (memory->buffers != memory->control)
+		close(memory->buffers);
 	weir_free(memory);
 }
 
@@ -298,84 +353,44 @@ const struct weir_backend weir_backend_shm = {
 	.sample = weir_shm_sample,
 	.read = weir_shm_read,
 	.valid_from = weir_shm_valid_from,
+	.consume = weir_shm_consume,
+	.switches = weir_shm_switches,
 	.schemas = weir_shm_schemas,
 	.destroy = weir_shm_destroy,
 };
 
-/* ---- opening: what a client sent --------------------------------------------------------------------------*/
-
-/* A memfd whose size is for ever this one. Seals come first: only shared memory has them, so nothing is asked
- * of a file system that may be the client's own and never answer. */
-static int weir_shm_check(int fd, u64 size)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct statfs fs;
-	struct stat st;
-
-	if (seals < 0 || (seals & WEIR_SEALS) != WEIR_SEALS)
-		return -EPERM;
-	if (fstatfs(fd, &fs) || (unsigned long)fs.f_type != TMPFS_MAGIC)
-		return -EINVAL;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size != size)
-		return -EINVAL;
-	return 0;
-}
-
-static int weir_shm_check_attach(const struct weir_attach *attach)
-{
-	u64 stride = attach->ring_stride;
-
-	if (attach->magic != WEIR_ATTACH_MAGIC || attach->version != WEIR_ABI_VERSION ||
-	    attach->nr_cpus != weir_daemon.nr_cpus)
-		return -EINVAL;
-	if (stride & (stride - 1) || stride < 1ull << WEIR_RING_SHIFT_MIN || stride > 1ull << WEIR_RING_SHIFT_MAX)
-		return -EINVAL;
-	return 0;
-}
-
-static int weir_shm_map(const struct weir_hello *hello, struct weir_shm_memory *memory)
-{
-	u64 rings = weir_ring_index(weir_daemon.nr_cpus, WEIR_SLOTS, 0);
-	int err = weir_shm_check_attach(&hello->attach);
-
-	if (!err)
-		err = weir_shm_check(hello->control, weir_shm_map_size() + WEIR_SCHEMA_SIZE);
-	if (!err)
-		err = weir_shm_check(hello->buffers, rings * hello->attach.ring_stride);
-	if (err)
-		return err;
-	memory->map = mmap(NULL, weir_shm_map_size(), PROT_READ | PROT_WRITE, MAP_SHARED, hello->control, 0);
-	if (memory->map == MAP_FAILED)
-		return -errno;
-	memory->control = hello->control;
-	memory->buffers = hello->buffers;
-	memory->stride = hello->attach.ring_stride;
-	return 0;
-}
+const struct weir_backend weir_backend_kmod = {
+	.name = "kmod",
+	.sample = weir_shm_sample,
+	.read = weir_shm_read,
+	.valid_from = weir_shm_valid_from,
+	.consume = weir_kmod_consume,
+	.switches = weir_shm_switches,
+	.switch_cpu = weir_kmod_switch_cpu,
+	.schemas = weir_shm_schemas,
+	.destroy = weir_shm_destroy,
+};
 
 /**
- * weir_shm_open() - check and map what a process sent
- * @hello: the message; its two memfds are taken over on success
+ * weir_shm_new() - a process by its memory
+ * @memory: mapped; its descriptors and its mapping are taken over on success
  * @shm: set
  *
- * Return: 0; -EINVAL, -EPERM not as abi.h says; -ENOMEM; -errno of mmap().
+ * Return: 0, -ENOMEM.
  */
-int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm)
+int weir_shm_new(const struct weir_shm_memory *memory, struct weir_shm **shm)
 {
-	struct weir_shm_memory *memory = weir_alloc(sizeof(*memory));
-	int err = -ENOMEM;
+	struct weir_shm_memory *copy = weir_alloc(sizeof(*copy));
 
 	*shm = weir_alloc(sizeof(**shm));
-	if (memory && *shm)
-		err = weir_shm_map(hello, memory);
-	if (err) {
-		weir_free(memory);
+	if (!copy || !*shm) {
+		weir_free(copy);
 		weir_free(*shm);
-		return err;
+		return -ENOMEM;
 	}
+	*copy = *memory;
 	pthread_mutex_init(&(*shm)->schemas_lock, NULL);
-	(*shm)->memory = memory;
+	(*shm)->memory = copy;
 	(*shm)->watch.fd = -1;
-	hello->control = hello->buffers = -1;
 	return 0;
 }

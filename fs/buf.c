@@ -52,23 +52,6 @@ void weir_buf_printf(struct weir_buf *out, const char *format, ...)
 	va_end(ap);
 }
 
-/* Forgets what is before `from`, and the room that was taken for more than is left: in a piece of
- * its own, so that what is given back is one, too. */
-void weir_buf_keep(struct weir_buf *out, size_t from)
-{
-	size_t len = out->len - from;
-	char *data = len ? malloc(len + 1) : NULL;
-
-	if (len && !data)
-		return;
-	if (len)
-		memcpy(data, out->data + from, len);
-	weir_buf_free(out);
-	out->data = data;
-	out->len = len;
-	out->size = len ? len + 1 : 0;
-}
-
 void weir_buf_free(struct weir_buf *out)
 {
 	free(out->data);

@@ -68,6 +68,7 @@ void weir_control_publish(void)
 	struct weir_control *map = weir_tracing.map;
 	u64 odd = map->sequence | 1;
 
+	weir_kmod_publish(&weir_tracing.config);
 	smp_store_release(&map->sequence, odd); /* latch:D */
 	smp_wmb();				/* latch:A */
 	weir_control_copy(&map->copy[0], &weir_tracing.config);
@@ -85,6 +86,7 @@ void weir_control_slot(const struct weir_trace *trace)
 	slot->epoch = trace->epoch;
 	slot->flags = (trace->enabled ? WEIR_SLOT_ENABLED : 0) | (trace->all ? WEIR_SLOT_ALL : 0);
 	slot->owner = trace->owner;
+	slot->kernel = weir_kmod_events(trace);
 	memcpy(slot->rules, trace->rules, sizeof(slot->rules));
 	memcpy(slot->processes, trace->processes, sizeof(slot->processes));
 }
@@ -234,6 +236,7 @@ int weir_control_open(const char *path)
 		return err;
 	memset(weir_tracing.config.slot, 0, sizeof(weir_tracing.config.slot));
 	weir_tracing.config.server++;
+	weir_tracing.config.flags = 0;
 	weir_tracing.config.nr_slots = WEIR_SLOTS;
 	return 0;
 }
@@ -248,7 +251,9 @@ void weir_control_close(void)
 	if (weir_tracing.fd < 0)
 		return;
 	memset(weir_tracing.config.slot, 0, sizeof(weir_tracing.config.slot));
+	weir_tracing.config.flags = 0;
 	weir_control_publish();
+	weir_kmod_close();
 	munmap(weir_tracing.map, sizeof(*weir_tracing.map));
 	close(weir_tracing.fd);
 	weir_tracing.map = NULL;

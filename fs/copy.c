@@ -5,6 +5,7 @@
  * first when the idle ones are more than WEIR_COPY_IDLE_BYTES, or when their owner's quota is
  * needed for new ones.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
@@ -26,6 +27,7 @@ struct weir_copy {
 	int error;
 	void *data;
 	size_t size;
+	int backing; /* id of its memfd with the kernel, which reads it without asking; 0: none */
 };
 
 static struct list_head weir_copies = { &weir_copies, &weir_copies };
@@ -42,7 +44,8 @@ void weir_copy_init(void)
 
 	weir_copies_idle_max = WEIR_COPY_IDLE_BYTES;
 	if (!sysinfo(&info))
-		weir_copies_idle_max = min(weir_copies_idle_max, (u64)info.totalram * info.mem_unit / 16);
+		weir_copies_idle_max =
+			min(weir_copies_idle_max, (u64)info.totalram * info.mem_unit / 16);
 	for (i = 0; i < WEIR_COPY_BUCKETS; i++)
 		INIT_LIST_HEAD(&weir_copy_buckets[i]);
 }
@@ -65,6 +68,11 @@ static void weir_copy_unlist(struct weir_copy *copy)
 const void *weir_copy_data(const struct weir_copy *copy)
 {
 	return copy->data;
+}
+
+int weir_copy_backing(const struct weir_copy *copy)
+{
+	return copy->backing;
 }
 
 u64 weir_copy_bytes(void)
@@ -90,6 +98,7 @@ static bool weir_copy_is(const struct weir_copy *copy, const struct weir_place *
 
 static void weir_copy_free(struct weir_copy *copy)
 {
+	weir_passthrough_close(copy->backing);
 	if (copy->data)
 		munmap(copy->data, copy->size);
 	weir_quota_give(copy->uid, WEIR_QUOTA_COPIES, copy->size);
@@ -103,7 +112,7 @@ static struct weir_copy *weir_copy_oldest(uid_t uid, bool any, u64 now)
 {
 	struct weir_copy *copy;
 
-	list_for_each_entry(copy, &weir_copies, list) {
+	list_for_each_entry (copy, &weir_copies, list) {
 		if (copy->opens)
 			continue;
 		if (any ? copy->uid == uid
@@ -138,7 +147,7 @@ void weir_copy_sweep(bool all)
 		;
 	if (!all)
 		return;
-	list_for_each_entry_safe(copy, next, &weir_copies, list)
+	list_for_each_entry_safe (copy, next, &weir_copies, list)
 		weir_copy_free(copy);
 	INIT_LIST_HEAD(&weir_copies);
 }
@@ -177,7 +186,7 @@ static struct weir_copy *weir_copy_reuse(const struct weir_place *place)
 {
 	struct weir_copy *copy;
 
-	list_for_each_entry(copy, weir_copy_bucket(place), bucket) {
+	list_for_each_entry (copy, weir_copy_bucket(place), bucket) {
 		if (!weir_copy_is(copy, place))
 			continue;
 		if (!copy->opens++)
@@ -212,15 +221,54 @@ static struct weir_copy *weir_copy_get(const struct weir_place *place, uid_t uid
 	return copy ? copy : made;
 }
 
+int weir_pwrite(int fd, const void *data, size_t len, u64 offset)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, data, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		data = (const char *)data + n;
+		offset += (u64)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The bytes are final. The mapping that replies are made of is private, since older kernels take a
+ * shared one for one that may become writable, which the seal forbids. */
+static int weir_copy_seal(struct weir_copy *copy, int fd)
+{
+	void *data;
+
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
+		return -errno;
+	data = mmap(NULL, copy->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	copy->data = data;
+	if (weir_passthrough())
+		copy->backing = weir_passthrough_open(fd);
+	return 0;
+}
+
+/* Mapping and backing id hold the memfd; no descriptor stays open. */
 static int weir_copy_make(struct weir_copy *copy)
 {
-	void *data =
-		mmap(NULL, copy->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("weir-copy", MFD_CLOEXEC | MFD_ALLOW_SEALING), err = 0;
 
-	if (data == MAP_FAILED)
-		return -ENOMEM;
-	copy->data = data;
-	return copy->place.row->fill(&copy->place, data);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)copy->size))
+		err = -errno;
+	if (!err)
+		err = copy->place.row->fill(&copy->place, fd);
+	if (!err)
+		err = weir_copy_seal(copy, fd);
+	close(fd);
+	return err;
 }
 
 /* `shared`: the bytes had been made before, so pages that the kernel has cached of them are

@@ -78,6 +78,18 @@ static int weir_daemon_rundir(const char *rundir)
 	return st.st_uid != weir_daemon.uid || st.st_mode & 022 ? -EPERM : 0;
 }
 
+/* The module where it can be served; what was asked for must be had. */
+static int weir_daemon_backend(void)
+{
+	const char *wanted = weir_daemon.backend ? weir_daemon.backend : "shm";
+	int err = strcmp(wanted, "shm") ? weir_kmod_open(weir_control_config()) : -ENOENT;
+
+	if (err && !strcmp(wanted, "kmod"))
+		return weir_daemon_fail(WEIR_DEVICE, err);
+	weir_daemon.backend = err ? "shm" : "kmod";
+	return 0;
+}
+
 static int weir_daemon_files(const char *rundir)
 {
 	char path[sizeof(weir_daemon.rundir) + 16];
@@ -98,6 +110,9 @@ static int weir_daemon_files(const char *rundir)
 		err = weir_connections_open(path);
 	if (err)
 		return weir_daemon_fail(path, err);
+	err = weir_daemon_backend();
+	if (err)
+		return err;
 	config = weir_control_config();
 	config->nr_cpus = weir_daemon.nr_cpus;
 	config->clock = weir_daemon.clock;
@@ -143,6 +158,8 @@ int weir_registry_start(void)
 
 	weir_registry.by_name = cds_lfht_new_flavor(64, 64, 0, CDS_LFHT_AUTO_RESIZE, &urcu_memb_flavor, NULL);
 	if (weir_registry.by_name)
+		err = weir_kmod_start();
+	if (!err)
 		err = weir_attach_start();
 	return err ? weir_daemon_fail("attach thread", err) : 0;
 }
@@ -165,7 +182,7 @@ static void weir_registry_drop_traces(void)
 }
 
 /**
- * weir_registry_stop() - end the thread, free all slots, remove the socket
+ * weir_registry_stop() - end the thread, free all slots, remove the socket, let go of the module
  *
  * Context: nobody else uses the registry any more; references were put. The calling thread is registered with
  * liburcu.

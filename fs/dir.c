@@ -66,7 +66,10 @@ void weir_names_add(struct weir_names *names, const struct weir_row *row,
 static int weir_names_take(struct weir_names *names, const struct weir_place *dir)
 {
 	bool inner = dir->source || dir->row == &weir_row_control;
-	const struct weir_place above = { .row = dir->row, .trace = inner ? dir->trace : NULL };
+	bool live = dir->row == &weir_row_live;
+	const struct weir_place above = { .row = dir->row,
+					  .trace = inner ? dir->trace : NULL,
+					  .source = live ? dir->source : NULL };
 	const struct weir_row *const *row;
 	int err = 0;
 
@@ -74,7 +77,11 @@ static int weir_names_take(struct weir_names *names, const struct weir_place *di
 	if (dir->trace && READ_ONCE(dir->trace->gone))
 		return 0;
 	weir_names_add(names, dir->row, dir, ".");
-	weir_names_add(names, inner ? &weir_row_trace : &weir_row_root, &above, "..");
+	weir_names_add(names,
+		       live  ? &weir_row_source :
+		       inner ? &weir_row_trace :
+			       &weir_row_root,
+		       &above, "..");
 	for (row = dir->row->children; row && *row; row++) {
 		if (!(*row)->unlisted)
 			weir_names_add(names, *row, dir, (*row)->name);

@@ -2,8 +2,9 @@
 /* file: what is open. A row's kind chooses the functions here, and with them the flags of the
  * open file. */
 #include <fcntl.h>
+#include <poll.h>
 
-#include "tree_i.h"
+#include "live.h"
 
 #define WEIR_FILE_COST 1024u	  /* bytes charged for being open, about what it takes */
 #define WEIR_WRITE_MAX (1u << 20) /* bytes of a command; FUSE sends no more at once */
@@ -27,6 +28,8 @@ struct weir_file {
 	struct weir_view *view;
 	/* text */
 	struct weir_text *text;
+	/* stream */
+	struct weir_live *live;
 };
 
 struct weir_file_kind {
@@ -38,6 +41,8 @@ struct weir_file_kind {
 	/* What was found has been sent; under the lock. */
 	void (*replied)(struct weir_file *file);
 	bool locked; /* while reading */
+	/* Instead of these: answers, now or later. */
+	void (*serve)(struct weir_file *file, fuse_req_t req, size_t len, int flags);
 };
 
 static struct list_head weir_files = { &weir_files, &weir_files };
@@ -117,14 +122,16 @@ static int weir_control_read(struct weir_file *file, size_t len, off_t offset, c
 static int weir_data_open(struct weir_file *file, const struct weir_caller *caller,
 			  struct fuse_file_info *fi)
 {
+	int backing, err;
 	bool shared;
-	int err;
 
 	err = weir_copy_open(file->place, caller->uid, &file->copy, &shared);
 	if (err)
 		return err;
 	file->view = weir_view_open(caller, file->place);
-	fi->keep_cache = shared;
+	backing = weir_copy_backing(file->copy);
+	weir_passthrough_set(fi, backing);
+	fi->keep_cache = shared && !backing;
 	return 0;
 }
 
@@ -155,10 +162,26 @@ static void weir_merge_replied(struct weir_file *file)
 	weir_text_replied(file->text);
 }
 
+/* ---- stream -----------------------------------------------------------------------------------*/
+
+static int weir_stream_open(struct weir_file *file, const struct weir_caller *caller,
+			    struct fuse_file_info *fi)
+{
+	fi->direct_io = 1;
+	fi->nonseekable = 1;
+	return weir_live_open(caller, file->place, &file->live);
+}
+
+static void weir_stream_serve(struct weir_file *file, fuse_req_t req, size_t len, int flags)
+{
+	weir_live_read(file->live, req, len, flags & O_NONBLOCK);
+}
+
 static const struct weir_file_kind weir_file_kinds[] = {
 	[WEIR_KIND_CONTROL] = { weir_control_open, weir_control_read, NULL, true },
 	[WEIR_KIND_TEXT] = { weir_merge_open, weir_merge_read, weir_merge_replied, true },
 	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, NULL, false },
+	[WEIR_KIND_STREAM] = { .open = weir_stream_open, .serve = weir_stream_serve },
 };
 
 /* ---- the file ---------------------------------------------------------------------------------*/
@@ -167,6 +190,8 @@ static void weir_file_put(struct weir_file *file)
 {
 	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (file->live)
+		weir_live_close(file->live);
 	if (file->text)
 		weir_text_close(file->text);
 	if (file->view)
@@ -219,6 +244,11 @@ void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t
 	int err;
 
 	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
+	if (kind->serve) {
+		kind->serve(file, req, len, fi->flags);
+		weir_file_put(file);
+		return;
+	}
 	if (kind->locked)
 		pthread_mutex_lock(&file->lock);
 	err = kind->read(file, len, offset, &data, &got);
@@ -230,6 +260,22 @@ void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t
 		kind->replied(file);
 	if (kind->locked)
 		pthread_mutex_unlock(&file->lock);
+	weir_file_put(file);
+}
+
+/* Only streams ever wait. */
+void weir_file_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *poll)
+{
+	struct weir_file *file = (struct weir_file *)fi->fh;
+
+	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
+	if (file->live) {
+		weir_live_poll(file->live, req, poll);
+	} else {
+		if (poll)
+			fuse_pollhandle_destroy(poll);
+		fuse_reply_poll(req, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
+	}
 	weir_file_put(file);
 }
 
@@ -309,4 +355,5 @@ void weir_files_end(void)
 	list_for_each_entry_safe(file, next, &weir_files, list)
 		weir_file_put(file);
 	INIT_LIST_HEAD(&weir_files);
+	weir_text_free_spares();
 }

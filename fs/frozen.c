@@ -13,6 +13,7 @@
  */
 #include <time.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 #define WEIR_LISTED_S 12u /* longer than a view, see view.c */
@@ -182,6 +183,7 @@ static void weir_image_remove(struct weir_image *image, struct weir_trace *trace
 	struct weir_shm *shm = image->source->private;
 
 	weir_rcu_store(shm->image[image->slot], NULL);
+	weir_news_tell(trace, image->source);
 	cds_list_del(&image->list);
 	WRITE_ONCE(trace->dead_bytes, trace->dead_bytes - image->bytes);
 	if (image->hidden)
@@ -270,6 +272,7 @@ void weir_registry_sweep(void)
 		if (trace && trace->hidden_bytes)
 			weir_images_limit(trace, trace->max_bytes);
 	}
+	weir_kmod_sweep();
 	pthread_mutex_unlock(&weir_registry.lock);
 }
 

@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "doorbell_i.h"
+#include "live.h"
 #include "tree_i.h"
 
 struct weir_options {
@@ -170,9 +172,14 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	int err;
 
+	weir_passthrough_start(session);
 	err = config ? weir_registry_start() : -ENOMEM;
 	if (!err)
 		err = weir_sweeper_start(session);
+	if (!err)
+		err = weir_doorbell_start(mountpoint);
+	if (!err)
+		err = weir_waiter_start(session);
 	if (err) {
 		weir_mount_error("cannot start", err);
 	} else {
@@ -184,7 +191,12 @@ static int weir_session_run(struct fuse_session *session, const char *mountpoint
 		err = fuse_session_loop_mt(session, config);
 	}
 	fuse_loop_cfg_destroy(config);
+	weir_drain_start(session);
+	weir_doorbell_stop();
 	weir_sweeper_stop(mountpoint);
+	weir_drain_stop();
+	weir_waiter_stop();
+	weir_passthrough_stop();
 	return err < 0 ? 1 : 0; /* a signal is a good end */
 }
 
@@ -252,6 +264,7 @@ destroy:
 stop:
 	weir_files_end();
 	weir_dirs_end();
+	weir_live_sweep(true);
 	weir_view_sweep(true);
 	weir_copy_sweep(true);
 	weir_tree_end();
@@ -302,11 +315,8 @@ int weir_mount_main(int argc, char **argv)
 	status = weir_options_parse(&options, argc, argv);
 	if (!status) {
 		weir_options_defaults(&options);
-		if (!strcmp(options.backend, "kmod"))
-			status = weir_mount_error("/dev/weir", ENOENT);
-		else
-			status = options.foreground ? weir_serve(&options, -1)
-						    : weir_daemonise(&options);
+		weir_daemon.backend = options.backend;
+		status = options.foreground ? weir_serve(&options, -1) : weir_daemonise(&options);
 	}
 	fuse_opt_free_args(&options.args);
 	return status < 0 ? 0 : status;

@@ -67,6 +67,16 @@ static u64 weir_marker_valid_from(struct weir_source *source, unsigned int slot,
 	return cpu == WEIR_MARKER_CPU ? weir_ring_valid_from(&marker->ring, view) : ~0ull;
 }
 
+static void weir_marker_consume(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
+				u64 position)
+{
+	struct weir_marker *marker = source->private;
+
+	(void)slot;
+	if (cpu == WEIR_MARKER_CPU)
+		weir_ring_consume(&marker->ring, epoch, position);
+}
+
 static u32 weir_marker_schemas(struct weir_source *source)
 {
 	return smp_load_acquire(&source->schemas.count);
@@ -88,6 +98,7 @@ static const struct weir_backend weir_backend_marker = {
 	.sample = weir_marker_sample,
 	.read = weir_marker_read,
 	.valid_from = weir_marker_valid_from,
+	.consume = weir_marker_consume,
 	.schemas = weir_marker_schemas,
 	.destroy = weir_marker_destroy,
 };

@@ -110,6 +110,8 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 	    count == WEIR_HELLO_FDS) {
 		hello->control = fds[0];
 		hello->buffers = fds[1];
+		hello->open = weir_shm_open;
+		hello->backend = &weir_backend_shm;
 		return 0;
 	}
 	while (count)

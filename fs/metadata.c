@@ -45,18 +45,18 @@ size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *so
 	return weir_metadata_print(NULL, 0, trace, source, epoch, count);
 }
 
-int weir_metadata_fill(const struct weir_place *place, void *data)
+int weir_metadata_fill(const struct weir_place *place, int fd)
 {
 	const struct weir_state *state = &place->state;
 	char *buf = malloc(state->size + 1); /* the printers end with a NUL */
 	size_t len;
+	int err;
 
 	if (!buf)
 		return -ENOMEM;
 	len = weir_metadata_print(buf, state->size + 1, place->trace, place->source,
 				  state->ring.epoch, state->count);
-	if (len == state->size)
-		memcpy(data, buf, len);
+	err = len == state->size ? weir_pwrite(fd, buf, len, 0) : -EIO;
 	free(buf);
-	return len == state->size ? 0 : -EIO;
+	return err;
 }

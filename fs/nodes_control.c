@@ -4,7 +4,7 @@
  * prints the value as store() would take it; store() parses one write(2) as a whole, or leaves the
  * old value.
  */
-#include "tree_i.h"
+#include "live.h"
 
 /* ---- parsing ----------------------------------------------------------------------------------*/
 
@@ -319,6 +319,8 @@ const struct weir_row *const weir_control_rows[] = {
 	},
 	WEIR_CONTROL(40, max_bytes, max_bytes, "a number of bytes, or with suffix K, M, G"),
 	WEIR_CONTROL(41, clear, clear, "1"),
+	WEIR_CONTROL(42, switch, switch, "all, or a list of CPUs: 1, or 0,2-3; x: threads without rseq"),
+	WEIR_CONTROL(43, switch_interval, switch_interval, "milliseconds; 0: never"),
 	NULL,
 };
 

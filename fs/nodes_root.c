@@ -26,7 +26,7 @@ static int weir_backend_show(const struct weir_caller *caller, const struct weir
 {
 	(void)caller;
 	(void)place;
-	weir_buf_printf(out, "shm\n");
+	weir_buf_printf(out, "%s\n", weir_daemon.backend);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "tree_i.h"
 
-static bool weir_name_cpu(const char *name, unsigned int *cpu)
+bool weir_name_cpu(const char *name, unsigned int *cpu)
 {
 	char check[16];
 
@@ -85,7 +85,8 @@ const struct weir_row weir_row_cpu = {
 	.fill = weir_stream_fill,
 };
 
-static const struct weir_row *const weir_source_rows[] = { &weir_row_source_text, NULL };
+static const struct weir_row *const weir_source_rows[] = { &weir_row_source_text, &weir_row_live,
+							   NULL };
 
 const struct weir_row weir_row_source = {
 	.mode = 0550,

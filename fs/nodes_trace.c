@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* nodes_trace: a trace's directory: control/, status, text, marker, and a directory a source. */
-#include "tree_i.h"
+#include "live.h"
 
 /* ---- status -----------------------------------------------------------------------------------*/
 
@@ -10,7 +10,7 @@ static const char weir_status_head[] =
 /*
  * A stream's line:
  *   produced     bytes written since the trace was made or cleared, packet headers included
- *   consumed     bytes that live readers have taken
+ *   consumed     bytes that live readers have taken; what they have missed is not among them
  *   overwritten  bytes of whole sub-buffers that are gone; every one of them was full. So the
  *                number of events in them is overwritten / subbuf_size times the events in a full
  *                sub-buffer, which of events of one size is (subbuf_size - 88) / (size rounded up
@@ -31,8 +31,9 @@ static void weir_status_stream(struct weir_buf *out, const struct weir_source *s
 
 	if (cpu < weir_daemon.nr_cpus)
 		snprintf(name, sizeof(name), "cpu%u", cpu);
-	weir_buf_printf(out, "%s %s %s %llu %u %llu %llu %llu %llu/%u\n", source->name, name,
-			discard ? "discard" : "overwrite", ring->end, 0, discard ? 0 : ring->begin,
+	weir_buf_printf(out, "%s %s %s %llu %llu %llu %llu %llu %llu/%u\n", source->name, name,
+			discard ? "discard" : "overwrite", ring->end,
+			weir_live_consumed(source, trace, cpu), discard ? 0 : ring->begin,
 			ring->lost, weir_stream_damaged(source, trace, cpu), held,
 			1u << (weir_epoch_ring_shift(ring->epoch) - shift));
 }

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 
+#include "doorbell_i.h"
 #include "tree_i.h"
 
 /* ---- threads ----------------------------------------------------------------------------------*/
@@ -40,9 +41,11 @@ static void weir_op_init(void *data, struct fuse_conn_info *conn)
 	(void)data;
 	pthread_key_create(&weir_worker_key, weir_worker_end);
 	conn->max_read = WEIR_READ_MAX;
+	/* Reads that wait may be asynchronous; they are not to hold up others that are. */
+	conn->max_background = 0xffff;
 	/* Entries hold for no time at all, so attributes that came with names would be asked for
 	 * again. */
-	conn->want &= ~(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+	weir_passthrough_init(conn, FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 }
 
 /* ---- names and attributes ---------------------------------------------------------------------*/
@@ -53,8 +56,10 @@ static void weir_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param entry;
 	int err;
 
-	weir_registry_sync();
-	err = weir_node_find(&caller, parent, name, &entry);
+	if (!weir_doorbell_lookup(&caller, parent, name, &entry, &err)) {
+		weir_registry_sync();
+		err = weir_node_find(&caller, parent, name, &entry);
+	}
 	if (err)
 		fuse_reply_err(req, -err);
 	else if (fuse_reply_entry(req, &entry) ==
@@ -147,10 +152,14 @@ static void weir_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, m
 {
 	struct weir_caller caller = weir_begin(req);
 	struct fuse_entry_param entry;
-	int err = parent == FUSE_ROOT_ID ? weir_root_mkdir(&caller, name) : -EPERM;
+	int err;
 
 	(void)mode;
-	if (!err)
+	if (parent != FUSE_ROOT_ID)
+		err = weir_doorbell_mkdir(&caller, parent, name, &entry);
+	else
+		err = weir_root_mkdir(&caller, name);
+	if (!err && parent == FUSE_ROOT_ID)
 		err = weir_node_find(&caller, parent, name, &entry);
 	if (err)
 		fuse_reply_err(req, -err);
@@ -161,8 +170,13 @@ static void weir_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, m
 static void weir_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct weir_caller caller = weir_begin(req);
+	int err;
 
-	fuse_reply_err(req, parent == FUSE_ROOT_ID ? -weir_root_rmdir(&caller, name) : EPERM);
+	if (parent == FUSE_ROOT_ID)
+		err = weir_root_rmdir(&caller, name);
+	else
+		err = weir_doorbell_rmdir(&caller, parent, name);
+	fuse_reply_err(req, -err);
 }
 
 static void weir_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -240,6 +254,14 @@ static void weir_op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size
 		fuse_reply_write(req, len);
 }
 
+static void weir_op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+			 struct fuse_pollhandle *poll)
+{
+	(void)ino;
+	weir_worker();
+	weir_file_poll(req, fi, poll);
+}
+
 static void weir_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
@@ -295,6 +317,7 @@ const struct fuse_lowlevel_ops weir_ops = {
 	.open = weir_op_open,
 	.read = weir_op_read,
 	.write = weir_op_write,
+	.poll = weir_op_poll,
 	.release = weir_op_release,
 	.opendir = weir_op_opendir,
 	.readdir = weir_op_readdir,

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 #define WEIR_PIDS 1024u /* chains by number */
@@ -77,6 +78,7 @@ static void weir_process_freeze(struct weir_source *source)
 	struct weir_keeping keeping[WEIR_SLOTS];
 	unsigned int i, count = weir_process_copy(source, keeping);
 
+	weir_source_get(source);
 	pthread_mutex_lock(&weir_registry.lock);
 	for (i = 0; i < count; i++)
 		weir_process_keep(&keeping[i]);
@@ -87,8 +89,10 @@ static void weir_process_freeze(struct weir_source *source)
 	for (i = 0; i < count; i++) {
 		if (keeping[i].image)
 			weir_image_free(keeping[i].image);
+		weir_news_tell(keeping[i].trace, source);
 		weir_trace_put(keeping[i].trace);
 	}
+	weir_source_put(source);
 }
 
 /* What the attach thread knows of it; the source may stay. */
@@ -136,8 +140,10 @@ static struct weir_source *weir_process_source(const struct weir_hello *hello, s
 
 	memcpy(comm, hello->attach.comm, sizeof(hello->attach.comm));
 	comm[sizeof(hello->attach.comm) - 1] = 0;
-	source = weir_source_new(comm, hello->peer.pid, hello->peer.uid, &weir_backend_shm, shm);
-	if (source)
+	source = weir_source_new(comm, hello->peer.pid, hello->peer.uid, hello->backend, shm);
+	if (source && hello->kernel)
+		strcpy(source->name, WEIR_KERNEL_NAME);
+	else if (source)
 		weir_process_owner(source, hello);
 	return source;
 }
@@ -152,6 +158,8 @@ static void weir_process_join(struct weir_shm *shm, struct weir_hello *hello)
 	hello->pidfd = -1;
 	pthread_mutex_lock(&weir_registry.lock);
 	weir_source_add(shm->source);
+	if (hello->kernel)
+		weir_kmod_join(shm->source);
 	pthread_mutex_unlock(&weir_registry.lock);
 	/* It has ended already, or its end could not be seen: what it holds now is all there will be. */
 	if (shm->watch.fd < 0 || weir_watch_add(&shm->watch))
@@ -163,7 +171,7 @@ static void weir_process_join(struct weir_shm *shm, struct weir_hello *hello)
  * @hello: its message; what is taken over is set to -1, the rest is the caller's to close
  *
  * A message that is not as abi.h says is ignored: there is no answer to give. An earlier source of the same
- * process ends: it has called exec().
+ * process ends: it has called exec(), or attached anew.
  *
  * Context: the attach thread.
  */
@@ -171,7 +179,7 @@ void weir_process_attach(struct weir_hello *hello)
 {
 	struct weir_shm *shm, *before;
 
-	if (weir_shm_open(hello, &shm))
+	if (hello->open(hello, &shm))
 		return;
 	before = weir_pid_find(hello->peer.pid);
 	if (before)

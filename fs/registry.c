@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 char weir_rcu_period;
@@ -29,6 +30,7 @@ struct weir_registry weir_registry = {
 static void weir_trace_reclaim(struct rcu_head *head)
 {
 	weir_rcu_reclaim();
+	weir_free(container_of(head, struct weir_trace, rcu)->switches);
 	weir_free(container_of(head, struct weir_trace, rcu));
 	weir_rcu_reclaimed();
 }
@@ -192,8 +194,7 @@ struct weir_source *weir_trace_source(struct weir_trace *trace, const char *name
 			source = NULL;
 		weir_rcu_unlock();
 	}
-	if (source && !weir_source_in(source, trace) &&
-	    !(READ_ONCE(source->ended) && weir_image_there(source, trace, false))) {
+	if (source && !weir_source_found(source, trace)) {
 		weir_source_put(source);
 		source = NULL;
 	}
@@ -283,7 +284,7 @@ static void weir_source_name(struct weir_source *source)
 
 /**
  * weir_source_add() - a source joins
- * @source: new; its name, unless it has one, is chosen here
+ * @source: new; its name, unless it has one (a marker's, the kernel's), is chosen here
  *
  * Context: locked.
  */
@@ -291,14 +292,16 @@ void weir_source_add(struct weir_source *source)
 {
 	weir_rcu_lock();
 	source->serial = ++weir_registry.serial;
-	if (!source->name[0]) {
-		weir_source_name(source);
+	if (strcmp(source->name, WEIR_MARKER_NAME)) {
+		if (!source->name[0])
+			weir_source_name(source);
 		cds_lfht_node_init(&source->by_name);
 		weir_tsan_release(&source->by_name); /* publish:A, inside liburcu */
 		cds_lfht_add(weir_registry.by_name, weir_name_hash(source->name), &source->by_name);
 	}
 	weir_rcu_list_add_tail(&source->by_serial, &weir_registry.sources);
 	weir_rcu_unlock();
+	weir_news_hurry();
 }
 
 /**
@@ -335,6 +338,13 @@ int weir_source_sample(struct weir_source *source, struct weir_trace *trace, uns
 	return source->backend->sample(source, trace->slot, cpu, READ_ONCE(trace->epoch), view);
 }
 
+/* There is something in it. Who finds that first tells. */
+static void weir_source_show(struct weir_source *source, struct weir_trace *trace, u64 epoch)
+{
+	if (__atomic_exchange_n(&source->shown[trace->slot], epoch, __ATOMIC_RELAXED) != epoch)
+		weir_news_tell(trace, source);
+}
+
 /**
  * weir_source_in() - does a source belong to a trace?
  * @source: the source
@@ -356,10 +366,16 @@ bool weir_source_in(struct weir_source *source, struct weir_trace *trace)
 		return true;
 	for (cpu = 0; cpu <= weir_daemon.nr_cpus; cpu++)
 		if (!weir_source_sample(source, trace, cpu, &view) && (view.end > view.begin || view.lost)) {
-			WRITE_ONCE(source->shown[trace->slot], view.epoch);
+			weir_source_show(source, trace, view.epoch);
 			return true;
 		}
 	return false;
+}
+
+bool weir_source_found(struct weir_source *source, struct weir_trace *trace)
+{
+	return weir_source_in(source, trace) ||
+	       (READ_ONCE(source->ended) && weir_image_there(source, trace, false));
 }
 
 /* splitmix64's finalizer */

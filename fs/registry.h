@@ -47,6 +47,7 @@ struct weir_trace {
 	bool gone;
 	bool used; /* was enabled since its creation or the last clear: geometry is EBUSY */
 	u64 max_bytes;
+	u32 switch_interval; /* ms, 0: never */
 	char rules[WEIR_RULES_SIZE];	     /* copy out with weir_trace_text() */
 	char processes[WEIR_PROCESSES_SIZE];
 	/* of the registry, under its mutex */
@@ -56,6 +57,7 @@ struct weir_trace {
 	u64 hidden_bytes; /* of dead_bytes; see frozen.c */
 	u64 dropped;
 	/* anybody's */
+	u32 *switches; /* asked for by control/switch, a CPU each, the extra ring's last; never goes */
 	u64 listed; /* when its sources were listed last, CLOCK_MONOTONIC, s */
 };
 
@@ -74,6 +76,7 @@ struct weir_source {
 	bool ended;
 	bool gone;
 	u64 shown[WEIR_SLOTS]; /* the epoch in which there was something in it */
+	u64 since, looked;     /* ms, of the doorbell's thread: first and last seen */
 	struct timespec attached; /* CLOCK_REALTIME */
 	const struct weir_backend *backend; /* never changes; what is behind it does when the process ends */
 	void *private; /* of the backend */
@@ -124,6 +127,8 @@ void weir_trace_list(struct weir_trace *trace);
 /* Does `trace` record processes of this source's user, and is there anything (records or losses)? Once there was, it
  * stays, whatever becomes of the words in the process's memory: readers list first and look up later. */
 bool weir_source_in(struct weir_source *source, struct weir_trace *trace);
+/* Would its name be found in the trace? Also one that is not listed any more. */
+bool weir_source_found(struct weir_source *source, struct weir_trace *trace);
 int weir_source_sample(struct weir_source *source, struct weir_trace *trace, unsigned int cpu,
 		       struct weir_ring_view *view);
 void weir_source_uuid(const struct weir_source *source, const struct weir_trace *trace, u64 epoch, u8 uuid[16]);
@@ -136,12 +141,15 @@ struct weir_daemon {
 	u32 nr_cpus; /* possible CPUs; rings are numbered 0 .. nr_cpus, the last is `cpux` */
 	struct weir_clock clock;
 	const char *clock_name; /* "tsc" | "monotonic" */
+	const char *backend; /* "auto", "shm" or "kmod" is asked for; weir_registry_init() makes it what is used */
 	s64 clock_offset;
 	u8 clock_uuid[16]; /* boot id */
 	gid_t tracing;	   /* group `tracing`, or (gid_t)-1 */
 	uid_t uid;	   /* of the daemon */
 };
 extern struct weir_daemon weir_daemon;
+
+bool weir_source_is_kernel(const struct weir_source *source);
 
 u64 weir_clock_now(void); /* ns, as records carry */
 

@@ -16,6 +16,7 @@
 #include "rcu.h"
 
 #define WEIR_MARKER_NAME "marker-0"
+#define WEIR_KERNEL_NAME "kernel"
 #define WEIR_MAX_BYTES_DEFAULT (256ull << 20)
 #define WEIR_SCHEMA_COST 16 /* bytes of classes per byte of schema log, at most */
 
@@ -95,21 +96,35 @@ void weir_connections_drain(void);
 
 /* ---- process.c: attached processes; only the attach thread ---------------------------------------------------*/
 
-/* A message that looks right. Who gets it owns the descriptors. */
+struct weir_shm;
+
+/* A message that looks right, or what the module knows of a process. Who gets it owns the descriptors. */
 struct weir_hello {
 	struct weir_attach attach;
-	int control, buffers;
-	int pidfd; /* -1: the process has ended already */
+	int control, buffers; /* the module's: one, in `control` */
+	int pidfd; /* readable when the process has ended; -1: it has already */
 	struct ucred peer;
+	int (*open)(struct weir_hello *hello, struct weir_shm **shm);
+	const struct weir_backend *backend;
+	bool kernel; /* no process: the kernel's own rings */
 };
 
 void weir_process_attach(struct weir_hello *hello);
 void weir_processes_close(void);
 
-/* ---- backend_shm.c --------------------------------------------------------------------------------------*/
+/* ---- backend_shm.c, memfds.c ------------------------------------------------------------------------------*/
 
 struct weir_image;
-struct weir_shm_memory;
+
+/* Two descriptors, or twice the same one, and where in them the regions begin. */
+struct weir_shm_memory {
+	struct rcu_head rcu;
+	int control, buffers;
+	u64 control_base, buffers_base;
+	u8 *map; /* of the control region, at least up to the schema log */
+	size_t map_size;
+	u64 stride;
+};
 
 struct weir_shm {
 	struct weir_shm_memory *memory;	      /* RCU; NULL once the process has ended */
@@ -123,11 +138,34 @@ struct weir_shm {
 	struct weir_watch watch;
 };
 
-extern const struct weir_backend weir_backend_shm;
+extern const struct weir_backend weir_backend_shm, weir_backend_kmod;
+int weir_shm_new(const struct weir_shm_memory *memory, struct weir_shm **shm);
 int weir_shm_open(struct weir_hello *hello, struct weir_shm **shm); /* takes the memfds over on success */
 u64 weir_shm_schemas_cost(struct weir_shm *shm);
 void weir_shm_abandon(struct weir_shm *shm); /* one that has no source */
 void weir_shm_forget(struct weir_shm *shm);			    /* the memory, after the images are in place */
+
+/* ---- backend_kmod.c: nothing happens in any of these while the module is not used ------------------------------*/
+
+/* The module's device, as system calls: tests bring their own. 0, a descriptor, or -errno. */
+struct weir_device {
+	int (*open)(void);
+	int (*ioctl)(int fd, unsigned long request, void *arg);
+	int (*publish)(int fd, const struct weir_config *config);
+	int (*ended)(int consumer); /* a descriptor that is readable when the process has ended */
+};
+extern const struct weir_device *weir_device;
+
+int weir_kmod_open(struct weir_config *config);
+void weir_kmod_publish(const struct weir_config *config); /* locked */
+int weir_kmod_start(void);
+bool weir_kmod_waiting(void); /* any thread */
+void weir_kmod_drain(void);   /* the attach thread */
+u64 weir_kmod_events(const struct weir_trace *trace); /* locked */
+void weir_kmod_sweep(void);			      /* locked */
+void weir_kmod_join(struct weir_source *source);      /* locked */
+void weir_kmod_stop(void);
+void weir_kmod_close(void);
 
 /* ---- frozen.c: what ended processes held ------------------------------------------------------------------*/
 

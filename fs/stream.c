@@ -12,11 +12,18 @@
  * Sub-buffers that the writer has taken in the meantime become one empty packet of their size. It
  * stands at the beginning: when one is found to be gone, those before it, though copied in time, go
  * too, since readers warn of a hole in a stream but not of where it starts.
+ *
+ * A writer at full speed may have taken all of them between look-up and open. Then the file shows,
+ * in the size that was promised, the sub-buffers that are whole by now: a flight recorder that has
+ * nothing to show just when most is going on would be none.
  */
+#include <fcntl.h>
+
 #include "../lib/core/weir_packet.h"
 #include "tree_i.h"
 
 #define WEIR_DAMAGES 256u
+#define WEIR_LATER_TRIES 4u
 
 /* The last packet that was found damaged, a stream. Few streams ever have one. */
 static struct weir_damage {
@@ -94,11 +101,43 @@ u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trac
 /* What is being put together. */
 struct weir_fill {
 	const struct weir_place *place;
+	struct weir_ring_view ring; /* what is copied: the state's, or a later one */
+	u64 open;		    /* where the packet that is not sealed ends */
 	struct weir_packet_stream stream;
-	u8 *data, *next; /* the next packet goes to `next` */
-	bool gap;	 /* the packets before it are gone, */
-	bool gone;	 /* or were */
+	int fd;	    /* that is filled */
+	int error;  /* in doing so */
+	u8 *packet; /* room for one */
+	u64 next;   /* where it goes */
+	u64 first;  /* when the first one that is there begins; 0: none is */
+	bool gap;   /* the packets before it are gone, */
+	bool gone;  /* or were */
+	bool later;
+	u64 packets; /* that were copied in time */
 };
+
+static void weir_fill_write(struct weir_fill *fill, const void *data, size_t len, u64 offset)
+{
+	int err = weir_pwrite(fill->fd, data, len, offset);
+
+	if (err && !fill->error)
+		fill->error = err;
+}
+
+/* A packet without records of `size` bytes. Of what may have been there before nothing stays: a
+ * hole reads as zeros. */
+static void weir_fill_empty(struct weir_fill *fill, struct weir_packet_stream *stream, u64 offset,
+			    u64 size, u64 seq, u64 time, u64 discarded)
+{
+	struct weir_packet packet[2]; /* at least WEIR_PACKET_FIRST */
+
+	weir_packet_make_empty(stream, packet, WEIR_PACKET_FIRST, seq, time, discarded);
+	packet->packet_size = size * 8;
+	if (size > WEIR_PACKET_FIRST &&
+	    fallocate(fill->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)size))
+		fill->error = -errno;
+	weir_fill_write(fill, packet, WEIR_PACKET_FIRST, offset);
+}
 
 /* One empty packet for all that is gone. */
 static void weir_fill_gap(struct weir_fill *fill, u64 seq, u64 time, u64 discarded)
@@ -109,58 +148,108 @@ static void weir_fill_gap(struct weir_fill *fill, u64 seq, u64 time, u64 discard
 	fill->gone = true;
 	fill->stream.time = 0;
 	fill->stream.discarded = 0;
-	weir_packet_make_empty(&fill->stream, fill->data, fill->next - fill->data, seq, time,
-			       discarded);
+	weir_fill_empty(fill, &fill->stream, 0, fill->next, seq, time, discarded);
 }
 
+/* What looks bad in a later ring may be of a class that this state does not know. */
 static void weir_fill_packet(struct weir_fill *fill, u64 position, size_t len, size_t size)
 {
 	const struct weir_place *place = fill->place;
 	struct weir_source *source = place->source;
-	const struct weir_ring_view *ring = &place->state.ring;
+	const struct weir_ring_view *ring = &fill->ring;
 	u64 seq = weir_stream_seq(ring, position), damaged = fill->stream.damaged;
 	struct weir_packet header;
 	int err;
 
 	err = source->backend->read(source, place->trace->slot, place->state.cpu, ring->epoch,
-				    position, fill->next, len);
+				    position, fill->packet, len);
 	if (err || source->backend->valid_from(source, place->trace->slot, place->state.cpu, ring) >
 			   position) {
 		fill->gap = true;
+		fill->packets = 0;
 		fill->next += size;
 		return;
 	}
-	memcpy(&header, fill->next, sizeof(header));
+	memcpy(&header, fill->packet, sizeof(header));
 	weir_fill_gap(fill, seq - 1, header.timestamp_begin, header.events_discarded);
-	weir_packet_make(&fill->stream, fill->next, len, size, seq, position + len == ring->end);
-	if (fill->stream.damaged != damaged)
+	weir_packet_make(&fill->stream, fill->packet, len, size, seq, position + len == fill->open);
+	weir_fill_write(fill, fill->packet, size, fill->next);
+	if (!fill->packets++)
+		fill->first = ((struct weir_packet *)fill->packet)->timestamp_begin;
+	if (fill->stream.damaged != damaged && !fill->later)
 		weir_stream_damage(place, seq);
 	fill->next += size;
+}
+
+static void weir_fill_packets(struct weir_fill *fill)
+{
+	u64 size = weir_epoch_subbuf_size(fill->ring.epoch), position, len;
+
+	for (position = fill->ring.begin; position < fill->ring.end; position += size) {
+		len = min(size, fill->ring.end - position);
+		weir_fill_packet(fill, position, len, weir_align8(len));
+	}
+}
+
+/* As many of the whole sub-buffers of now as there is room for, at its end; what is left before
+ * them is a gap. False if there are none. */
+static bool weir_fill_later(struct weir_fill *fill)
+{
+	const struct weir_place *place = fill->place;
+	const struct weir_state *state = &place->state;
+	u64 size = weir_epoch_subbuf_size(state->ring.epoch), nr;
+	u64 room = state->size - (state->ring.lost ? WEIR_PACKET_FIRST : 0);
+	struct weir_ring_view ring;
+
+	if (place->source->backend->sample(place->source, place->trace->slot, state->cpu,
+					   state->ring.epoch, &ring))
+		return false;
+	fill->open = ring.end;
+	ring.end &= ~(size - 1);
+	nr = ring.end > ring.begin ? min((ring.end - ring.begin) / size, room / size) : 0;
+	if (!nr)
+		return false;
+	ring.begin = ring.end - nr * size;
+	ring.lost = state->ring.lost;
+	fill->ring = ring;
+	fill->next = room - nr * size;
+	fill->gap = fill->next;
+	fill->later = true;
+	fill->stream.latest = weir_clock_now();
+	fill->stream.time = fill->stream.discarded = 0;
+	weir_fill_packets(fill);
+	return true;
 }
 
 /* The packet that leads: at the time of the one after it. A gap has swallowed it. */
 static void weir_fill_lead(struct weir_fill *fill)
 {
 	struct weir_packet_stream stream = fill->stream;
-	u64 time = stream.latest;
 
-	if (fill->next > fill->data + WEIR_PACKET_FIRST)
-		time = ((struct weir_packet *)(fill->data + WEIR_PACKET_FIRST))->timestamp_begin;
 	stream.time = 0;
 	stream.discarded = 0;
-	weir_packet_make_empty(&stream, fill->data, WEIR_PACKET_FIRST, 0, time, 0);
+	weir_fill_empty(fill, &stream, 0, WEIR_PACKET_FIRST, 0,
+			fill->packets ? fill->first : stream.latest, 0);
 }
 
-int weir_stream_fill(const struct weir_place *place, void *data)
+/* Packet by packet through a buffer that stays in the CPU's cache: walking a packet there and
+ * writing it costs half of what faults on fresh pages of a mapping do. */
+int weir_stream_fill(const struct weir_place *place, int fd)
 {
 	const struct weir_state *state = &place->state;
 	const struct weir_ring_view *ring = &state->ring;
-	u64 size = weir_epoch_subbuf_size(ring->epoch), position, seq, time;
-	struct weir_fill fill = { .place = place, .data = data, .next = data };
+	struct weir_fill fill = { .place = place, .fd = fd };
+	unsigned int tries;
 	u8 uuid[16];
-	size_t len;
+	u64 seq, time;
 	bool leads;
 
+	/* aligned to pages: the kernel's copies take a multiple of the time if it is not */
+	if (posix_memalign((void **)&fill.packet, 4096,
+			   min(weir_epoch_subbuf_size(ring->epoch), state->size)))
+		return -ENOMEM;
+	fill.ring = *ring;
+	fill.open = ring->end;
 	weir_source_uuid(place->source, place->trace, ring->epoch, uuid);
 	fill.stream = (struct weir_packet_stream){
 		.uuid = uuid,
@@ -173,18 +262,21 @@ int weir_stream_fill(const struct weir_place *place, void *data)
 	};
 	if (weir_stream_leads(ring))
 		fill.next += WEIR_PACKET_FIRST;
-	for (position = ring->begin; position < ring->end; position += size) {
-		len = min(size, ring->end - position);
-		weir_fill_packet(&fill, position, len, weir_align8(len));
+	weir_fill_packets(&fill);
+	for (tries = 0; tries < WEIR_LATER_TRIES && ring->end > ring->begin && !fill.packets;
+	     tries++) {
+		if (!weir_fill_later(&fill))
+			break;
 	}
-	seq = weir_stream_seq(ring, position);
-	leads = weir_stream_leads(ring) && !fill.gap && !fill.gone;
-	weir_fill_gap(&fill, seq - 1, state->latest, ring->lost);
+	seq = weir_stream_seq(&fill.ring, fill.ring.end + weir_epoch_subbuf_size(ring->epoch) - 1);
+	leads = weir_stream_leads(ring) && !fill.gap && !fill.gone && !fill.later;
+	weir_fill_gap(&fill, seq - 1, fill.stream.latest, ring->lost);
 	if (leads)
 		weir_fill_lead(&fill);
-	time = fill.stream.time ? fill.stream.time : state->latest;
+	time = fill.stream.time ? fill.stream.time : fill.stream.latest;
 	if (ring->lost)
-		weir_packet_make_empty(&fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time,
-				       ring->lost);
-	return 0;
+		weir_fill_empty(&fill, &fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time,
+				ring->lost);
+	free(fill.packet);
+	return fill.error;
 }

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 
-#include "tree_i.h"
+#include "live.h"
 
 static struct {
 	pthread_t thread;
@@ -25,6 +25,7 @@ static void weir_sweep(void)
 
 	weir_view_sweep(false);
 	weir_copy_sweep(false);
+	weir_live_sweep(false);
 	weir_registry_sweep();
 	while (weir_node_stale(&parent, name, sizeof(name)))
 		fuse_lowlevel_notify_inval_entry(weir_sweeper.session, parent, name, strlen(name));

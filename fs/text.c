@@ -24,49 +24,50 @@
 #define WEIR_TEXT_AHEAD (8u << 20)
 #define WEIR_TEXT_NOWHERE (~0ull) /* nothing is rendered: wherever one reads, it starts anew */
 
+/* What windows may take, a text; with many streams each gets less. */
+#define WEIR_TEXT_WINDOWS (16u << 20)
+#define WEIR_TEXT_WINDOW (32u << 10)
+
+struct weir_text_next {
+	u64 time; /* of the stream's next record */
+	struct weir_text_stream *stream;
+};
+
 struct weir_text {
 	struct weir_text_stream *stream;
 	unsigned int nr;
-	struct weir_text_stream **heap; /* by time of the next record */
+	struct weir_text_next *heap; /* by time */
 	unsigned int heaped;
-	struct weir_text_scratch scratch; /* a sub-buffer */
-	struct weir_buf out;		  /* rendered; its first byte is at `offset` of the file */
+	struct weir_buf out;  /* rendered; its first byte is at `offset` of the file */
+	struct weir_buf kept; /* between requests, what of it is still of use */
 	u64 offset;
 	u64 replied; /* up to where it was read */
 	uid_t uid;   /* whose quota holds what is charged */
-	u64 charged, charged_out;
+	u64 charged, charged_kept;
+	int error; /* for the next read */
 };
 
 /* ---- the heap ---------------------------------------------------------------------------------*/
 
-static bool weir_text_before(const struct weir_text_stream *a, const struct weir_text_stream *b)
+static bool weir_text_before(const struct weir_text_next *a, const struct weir_text_next *b)
 {
-	return a->record.time != b->record.time ? a->record.time < b->record.time : a < b;
+	return a->time != b->time ? a->time < b->time : a->stream < b->stream;
 }
 
 static void weir_text_sift(struct weir_text *text, unsigned int at)
 {
-	struct weir_text_stream **heap = text->heap, *moved = heap[at];
+	struct weir_text_next *heap = text->heap, moved = heap[at];
 	unsigned int child;
 
 	while ((child = at * 2 + 1) < text->heaped) {
-		if (child + 1 < text->heaped && weir_text_before(heap[child + 1], heap[child]))
+		if (child + 1 < text->heaped && weir_text_before(&heap[child + 1], &heap[child]))
 			child++;
-		if (!weir_text_before(heap[child], moved))
+		if (!weir_text_before(&heap[child], &moved))
 			break;
 		heap[at] = heap[child];
 		at = child;
 	}
 	heap[at] = moved;
-}
-
-static void weir_text_skipped(struct weir_text *text, struct weir_text_stream *stream)
-{
-	if (stream->skipped)
-		weir_buf_printf(
-			&text->out, "# %s cpu%u: %llu bytes overwritten before they were read\n",
-			stream->place.source->name, stream->place.state.cpu, stream->skipped);
-	stream->skipped = 0;
 }
 
 static void weir_text_start(struct weir_text *text)
@@ -80,41 +81,14 @@ static void weir_text_start(struct weir_text *text)
 	for (i = 0; i < text->nr; i++) {
 		stream = &text->stream[i];
 		weir_text_stream_rewind(stream);
-		if (weir_text_stream_next(&text->scratch, stream))
-			text->heap[text->heaped++] = stream;
+		if (weir_text_stream_next(stream))
+			text->heap[text->heaped++] =
+				(struct weir_text_next){ stream->record.time, stream };
 		else
-			weir_text_skipped(text, stream);
+			weir_text_skipped(&text->out, stream);
 	}
 	for (i = text->heaped / 2; i-- > 0;)
 		weir_text_sift(text, i);
-}
-
-/* ---- lines ------------------------------------------------------------------------------------*/
-
-static void weir_text_line(struct weir_text *text, const struct weir_text_stream *stream)
-{
-	const struct weir_record *record = &stream->record;
-	u64 ns = record->time + (u64)weir_daemon.clock_offset;
-	char cpu[16] = "cpux", tid[16] = "-";
-	size_t len, room = WEIR_LINE_MAX;
-	char *p;
-
-	if (stream->place.state.cpu < weir_daemon.nr_cpus)
-		snprintf(cpu, sizeof(cpu), "cpu%u", stream->place.state.cpu);
-	if (stream->walk.tid)
-		snprintf(tid, sizeof(tid), "%u", record->tid);
-	weir_buf_printf(&text->out, "%llu.%09llu %s %s %s ", ns / 1000000000, ns % 1000000000,
-			stream->place.source->name, cpu, tid);
-	for (;; room = len + 2) {
-		p = weir_buf_room(&text->out, room);
-		if (!p)
-			return;
-		len = weir_text_record(p, room, record);
-		if (len < room - 1)
-			break;
-	}
-	p[len] = '\n';
-	text->out.len += len + 1;
 }
 
 /* Renders the next line; false at the end. */
@@ -124,11 +98,14 @@ static bool weir_text_render(struct weir_text *text)
 
 	if (!text->heaped)
 		return false;
-	stream = text->heap[0];
-	weir_text_skipped(text, stream);
-	weir_text_line(text, stream);
-	if (!weir_text_stream_next(&text->scratch, stream)) {
-		weir_text_skipped(text, stream);
+	stream = text->heap[0].stream;
+	if (stream->skipped)
+		weir_text_skipped(&text->out, stream);
+	weir_text_line(&text->out, stream);
+	if (weir_text_stream_next(stream)) {
+		text->heap[0].time = stream->record.time;
+	} else {
+		weir_text_skipped(&text->out, stream);
 		text->heap[0] = text->heap[--text->heaped];
 	}
 	if (text->heaped)
@@ -136,16 +113,50 @@ static bool weir_text_render(struct weir_text *text)
 	return true;
 }
 
-static int weir_text_charge(struct weir_text *text)
+/* ---- where lines are rendered -----------------------------------------------------------------*/
+
+/*
+ * A request renders into one of a few buffers that are kept, so that it finds its pages there. What
+ * an open text holds between requests is small, and in a piece of its own.
+ */
+#define WEIR_TEXT_SPARES 4
+#define WEIR_TEXT_SPARE_MAX (4u << 20)
+static struct weir_buf weir_text_spare[WEIR_TEXT_SPARES];
+static unsigned int weir_text_spares;
+static pthread_mutex_t weir_text_spares_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void weir_text_take(struct weir_text *text)
 {
-	return weir_quota_hold(text->uid, WEIR_QUOTA_COPIES, &text->charged_out, text->out.size);
+	pthread_mutex_lock(&weir_text_spares_lock);
+	if (weir_text_spares)
+		text->out = weir_text_spare[--weir_text_spares];
+	pthread_mutex_unlock(&weir_text_spares_lock);
+	text->out.len = 0;
+	weir_buf_put(&text->out, text->kept.data, text->kept.len);
+}
+
+static void weir_text_give(struct weir_text *text)
+{
+	pthread_mutex_lock(&weir_text_spares_lock);
+	if (weir_text_spares < WEIR_TEXT_SPARES && text->out.size <= WEIR_TEXT_SPARE_MAX &&
+	    !text->out.error) {
+		weir_text_spare[weir_text_spares++] = text->out;
+		memset(&text->out, 0, sizeof(text->out));
+	}
+	pthread_mutex_unlock(&weir_text_spares_lock);
+	weir_buf_free(&text->out);
+}
+
+void weir_text_free_spares(void)
+{
+	while (weir_text_spares)
+		weir_buf_free(&weir_text_spare[--weir_text_spares]);
 }
 
 static int weir_text_lost(struct weir_text *text, int err)
 {
-	weir_buf_free(&text->out);
+	text->out.len = 0;
 	text->offset = WEIR_TEXT_NOWHERE;
-	weir_text_charge(text);
 	return err;
 }
 
@@ -182,14 +193,16 @@ static int weir_text_reach(struct weir_text *text, u64 offset, u64 end)
  */
 int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got)
 {
-	int err;
+	int err = text->error;
 
+	text->error = 0;
+	weir_text_take(text);
+	if (err)
+		return err;
 	if (offset < text->offset)
 		weir_text_start(text);
 	text->replied = offset;
 	err = weir_text_reach(text, offset, offset + len);
-	if (!err && weir_text_charge(text))
-		err = weir_text_lost(text, -EDQUOT);
 	if (err)
 		return err;
 	*got = 0;
@@ -201,18 +214,39 @@ int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **
 	return 0;
 }
 
-/* The bytes are sent: an idle reader costs what is behind it and the rest of a line. */
+/* Keeps what is rendered from `before` on. */
+static int weir_text_keep(struct weir_text *text, size_t before)
+{
+	if (text->kept.size > 4 * WEIR_TEXT_BEHIND)
+		weir_buf_free(&text->kept);
+	text->kept.len = 0;
+	weir_buf_put(&text->kept, text->out.data + before, text->out.len - before);
+	text->offset += before;
+	return text->kept.error ? text->kept.error
+				: weir_quota_hold(text->uid, WEIR_QUOTA_COPIES, &text->charged_kept,
+						  text->kept.size);
+}
+
+/* The bytes are sent, or there were none: an idle reader costs what is behind it and the rest of a
+ * line. */
 void weir_text_replied(struct weir_text *text)
 {
 	size_t before;
+	int err = 0;
 
-	if (text->out.size <= 4 * WEIR_TEXT_BEHIND)
-		return;
-	before = min(text->replied - text->offset, (u64)text->out.len);
-	before -= min(before, (size_t)WEIR_TEXT_BEHIND);
-	weir_buf_keep(&text->out, before);
-	text->offset += before;
-	weir_text_charge(text);
+	if (text->offset != WEIR_TEXT_NOWHERE) {
+		before = min(text->replied - text->offset, (u64)text->out.len);
+		err = weir_text_keep(text, before - min(before, (size_t)WEIR_TEXT_BEHIND));
+	}
+	if (err) {
+		text->error = err;
+		text->offset = WEIR_TEXT_NOWHERE;
+	}
+	if (text->offset == WEIR_TEXT_NOWHERE) {
+		weir_buf_free(&text->kept);
+		weir_quota_hold(text->uid, WEIR_QUOTA_COPIES, &text->charged_kept, 0);
+	}
+	weir_text_give(text);
 }
 
 /* ---- open and close ---------------------------------------------------------------------------*/
@@ -250,31 +284,28 @@ static int weir_text_memory(struct weir_text *text)
 {
 	unsigned int i;
 	u64 charge = text->nr * (sizeof(*text->stream) + sizeof(*text->heap)), copies = 0;
-	size_t size;
+	size_t window = min(WEIR_TEXT_WINDOWS / (text->nr + 1), WEIR_TEXT_WINDOW);
 	int err;
 
 	for (i = 0; i < text->nr; i++) {
 		struct weir_text_stream *stream = &text->stream[i];
 
 		err = weir_text_stream_init(stream, text->uid,
-					    copies + stream->place.state.size <= WEIR_TEXT_COPY);
+					    copies + stream->place.state.size <= WEIR_TEXT_COPY,
+					    window);
 		if (err)
 			return err;
-		if (stream->copy) {
+		if (stream->copy)
 			copies += stream->place.state.size;
-			continue;
-		}
-		charge += stream->window_size;
-		size = weir_epoch_subbuf_size(stream->place.state.ring.epoch);
-		text->scratch.size = max(text->scratch.size, size);
+		else
+			charge += stream->window_size;
 	}
-	err = weir_quota_take(text->uid, WEIR_QUOTA_COPIES, charge + text->scratch.size);
+	err = weir_quota_take(text->uid, WEIR_QUOTA_COPIES, charge);
 	if (err)
 		return err;
-	text->charged = charge + text->scratch.size;
-	text->scratch.data = malloc(text->scratch.size + 1);
+	text->charged = charge;
 	text->heap = calloc(text->nr + 1, sizeof(*text->heap));
-	return text->scratch.data && text->heap ? 0 : -ENOMEM;
+	return text->heap ? 0 : -ENOMEM;
 }
 
 /* Every source of the trace, each of which the caller must be allowed to read; in a trace of all
@@ -314,7 +345,7 @@ int weir_text_open(const struct weir_caller *caller, const struct weir_place *pl
 		weir_text_close(text);
 		return err;
 	}
-	weir_text_start(text);
+	text->offset = WEIR_TEXT_NOWHERE; /* the first read starts it */
 	*opened = text;
 	return 0;
 }
@@ -325,10 +356,9 @@ void weir_text_close(struct weir_text *text)
 
 	for (i = 0; i < text->nr; i++)
 		weir_text_stream_end(&text->stream[i]);
-	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged + text->charged_out);
-	weir_buf_free(&text->out);
+	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged + text->charged_kept);
+	weir_buf_free(&text->kept);
 	free(text->stream);
-	free(text->scratch.data);
 	free(text->heap);
 	free(text);
 }

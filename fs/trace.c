@@ -8,6 +8,7 @@
  */
 #include <time.h>
 
+#include "news.h"
 #include "registry_i.h"
 
 #define WEIR_SUBBUF_SHIFT_DEFAULT 18u /* 256K */
@@ -18,6 +19,8 @@ void weir_trace_publish(struct weir_trace *trace)
 {
 	weir_control_slot(trace);
 	weir_control_publish();
+	weir_news_tell(trace, NULL);
+	weir_news_hurry();
 }
 
 u64 weir_trace_new_epoch(u64 bits)
@@ -51,6 +54,11 @@ static struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid,
 
 	if (!trace)
 		return NULL;
+	trace->switches = weir_alloc(((size_t)weir_daemon.nr_cpus + 1) * sizeof(*trace->switches));
+	if (!trace->switches) {
+		weir_free(trace);
+		return NULL;
+	}
 	strcpy(trace->name, name);
 	trace->owner = uid;
 	trace->group = gid;
@@ -166,6 +174,7 @@ int weir_trace_remove(struct weir_trace *trace)
 		weir_control_free_slot(trace->slot);
 		weir_control_publish();
 		weir_rcu_store(weir_registry.traces[trace->slot], NULL);
+		weir_news_tell(trace, NULL);
 		weir_trace_drop(trace);
 		err = 0;
 	}
@@ -238,6 +247,7 @@ int weir_trace_mark(struct weir_trace *trace, const char *text, size_t len, pid_
 		if (err)
 			return err;
 		err = weir_marker_append(marker, epoch, text, len, pid);
+		weir_source_in(marker, trace); /* tells of the first line */
 		weir_source_put(marker);
 	} while (err == -ESTALE);
 	return err;

@@ -7,7 +7,7 @@
  * own. st_ino stays the same all the while: it is made of the serial numbers of trace and source,
  * and the row.
  */
-#include "tree_i.h"
+#include "live.h"
 
 #define WEIR_NODE_BUCKETS 16384u
 
@@ -16,7 +16,8 @@ struct weir_node {
 	struct weir_place place;
 	fuse_ino_t parent;
 	u64 lookups;
-	bool told; /* weir_node_stale() has given it out */
+	bool told;    /* weir_node_stale() has given it out */
+	bool retired; /* removed: a place that comes back is another node */
 };
 
 static struct list_head weir_nodes[WEIR_NODE_BUCKETS];
@@ -33,6 +34,7 @@ void weir_tree_init(void)
 		INIT_LIST_HEAD(&weir_nodes[i]);
 	weir_view_init();
 	weir_copy_init();
+	weir_live_init();
 	clock_gettime(CLOCK_REALTIME, &weir_tree_start);
 }
 
@@ -61,8 +63,7 @@ ino_t weir_place_ino(const struct weir_row *row, const struct weir_place *place)
 	u64 trace = place->trace ? place->trace->serial : 0;
 	u64 source = place->source ? place->source->serial : 0;
 
-	return trace << 40 ^ source << 13 ^
-	       (row->ino + (row == &weir_row_cpu ? place->state.cpu : 0));
+	return trace << 40 ^ source << 13 ^ (row->ino + place->state.cpu);
 }
 
 static struct timespec weir_place_time(const struct weir_place *place)
@@ -145,7 +146,7 @@ static struct weir_node *weir_node_get(struct weir_place *place, fuse_ino_t pare
 	pthread_mutex_lock(&weir_nodes_lock);
 	weir_nodes_count.lookups++;
 	list_for_each_entry(node, bucket, bucket) {
-		if (weir_place_equal(&node->place, place))
+		if (!node->retired && weir_place_equal(&node->place, place))
 			goto found;
 	}
 	if (!made) {
@@ -194,25 +195,43 @@ void weir_node_entry(const struct weir_place *place, struct fuse_entry_param *en
 	weir_place_stat(place, &entry->attr);
 }
 
-int weir_node_find(const struct weir_caller *caller, fuse_ino_t parent, const char *name,
-		   struct fuse_entry_param *entry)
+/* A place is looked up once more. Takes over its references. */
+int weir_node_enter(struct weir_place *place, fuse_ino_t parent, struct fuse_entry_param *entry)
 {
-	const struct weir_place *dir = weir_node_place(parent);
-	struct weir_place place;
-	struct weir_node *node;
-	int err;
+	struct weir_node *node = weir_node_get(place, parent);
 
-	if (dir->trace && READ_ONCE(dir->trace->gone))
-		return -ENOENT;
-	err = weir_dir_find(caller, dir, name, &place);
-	if (err)
-		return err;
-	node = weir_node_get(&place, parent);
 	if (!node)
 		return -ENOMEM;
 	weir_node_entry(&node->place, entry);
 	entry->ino = (fuse_ino_t)node;
 	return 0;
+}
+
+int weir_node_find(const struct weir_caller *caller, fuse_ino_t parent, const char *name,
+		   struct fuse_entry_param *entry)
+{
+	const struct weir_place *dir = weir_node_place(parent);
+	struct weir_place place;
+	int err;
+
+	if (dir->trace && READ_ONCE(dir->trace->gone))
+		return -ENOENT;
+	err = weir_dir_find(caller, dir, name, &place);
+	return err ? err : weir_node_enter(&place, parent, entry);
+}
+
+/* The kernel's directory of this place is removed. */
+void weir_node_retire(const struct weir_place *place)
+{
+	struct list_head *bucket = weir_node_bucket(place);
+	struct weir_node *node;
+
+	pthread_mutex_lock(&weir_nodes_lock);
+	list_for_each_entry(node, bucket, bucket) {
+		if (weir_place_equal(&node->place, place))
+			node->retired = node->told = true;
+	}
+	pthread_mutex_unlock(&weir_nodes_lock);
 }
 
 void weir_node_forget(fuse_ino_t ino, u64 count)
@@ -246,7 +265,8 @@ bool weir_node_stale(fuse_ino_t *parent, char *name, size_t size)
 	for (i = 0; i < WEIR_NODE_BUCKETS && !found; i++) {
 		list_for_each_entry(node, &weir_nodes[i], bucket) {
 			if (node->told || node->place.row != &weir_row_source ||
-			    !READ_ONCE(node->place.source->gone))
+			    !READ_ONCE(node->place.source->gone) ||
+			    READ_ONCE(node->place.trace->gone)) /* nobody gets there any more */
 				continue;
 			node->told = true;
 			*parent = node->parent;

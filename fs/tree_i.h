@@ -42,7 +42,6 @@ char *weir_buf_room(struct weir_buf *out, size_t len);
 void weir_buf_put(struct weir_buf *out, const void *data, size_t len);
 void weir_buf_printf(struct weir_buf *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void weir_buf_keep(struct weir_buf *out, size_t from);
 void weir_buf_free(struct weir_buf *out);
 
 /* ---- caller.c: who asks -----------------------------------------------------------------------*/
@@ -71,6 +70,7 @@ enum weir_kind {
 	WEIR_KIND_CONTROL, /* direct_io, size 0, rendered when read */
 	WEIR_KIND_TEXT,	   /* direct_io, size 0, streamed */
 	WEIR_KIND_DATA,	   /* cached, exact size, never changes */
+	WEIR_KIND_STREAM,  /* direct_io, size 0, consumed: read(2) waits */
 };
 
 /* What a data file holds: fixed when it is looked up. */
@@ -118,8 +118,8 @@ struct weir_row {
 	size_t write_max;    /* bytes of a write; 0: enough for every setting */
 	const char *accepts; /* what store() would take: for .weir/errors */
 
-	/* data: the bytes of a state, exactly state.size of them */
-	int (*fill)(const struct weir_place *place, void *data);
+	/* data: writes the bytes of a state, exactly state.size of them, to an empty file */
+	int (*fill)(const struct weir_place *place, int fd);
 };
 
 struct weir_node;
@@ -129,6 +129,7 @@ extern const struct weir_row weir_row_root, weir_row_dot, weir_row_trace, weir_r
 extern const struct weir_row weir_row_status, weir_row_marker;
 extern const struct weir_row weir_row_trace_text, weir_row_source_text;
 extern const struct weir_row weir_row_cpu, weir_row_metadata;
+extern const struct weir_row weir_row_live, weir_row_live_cpu;
 extern const struct weir_row *const weir_control_rows[];
 
 void weir_tree_init(void);
@@ -136,12 +137,15 @@ void weir_tree_end(void);
 const struct weir_place *weir_node_place(fuse_ino_t ino);
 int weir_node_find(const struct weir_caller *caller, fuse_ino_t parent, const char *name,
 		   struct fuse_entry_param *entry);
+int weir_node_enter(struct weir_place *place, fuse_ino_t parent, struct fuse_entry_param *entry);
+void weir_node_retire(const struct weir_place *place);
 void weir_node_entry(const struct weir_place *place, struct fuse_entry_param *entry);
 void weir_node_forget(fuse_ino_t ino, u64 count);
 void weir_place_stat(const struct weir_place *place, struct stat *st);
 double weir_place_timeout(const struct weir_place *place);
 ino_t weir_place_ino(const struct weir_row *row, const struct weir_place *place);
 void weir_place_put(struct weir_place *place);
+bool weir_name_cpu(const char *name, unsigned int *cpu); /* cpuN, cpux */
 /* One entry of a gone trace or source that the kernel still knows; false: none. */
 bool weir_node_stale(fuse_ino_t *parent, char *name, size_t size);
 struct weir_node_count {
@@ -179,27 +183,41 @@ int weir_view_next(const struct weir_view *view, unsigned int cpu);
 bool weir_view_state(const struct weir_view *view, unsigned int cpu, struct weir_state *state);
 struct weir_view *weir_view_open(const struct weir_caller *caller, const struct weir_place *place);
 void weir_view_close(struct weir_view *view);
+void weir_view_outdated(pid_t process, struct weir_trace *trace, struct weir_source *source,
+			u32 count);
 void weir_view_sweep(bool all);
 
 int weir_state_fix(struct weir_state *state);
 size_t weir_metadata_size(const struct weir_trace *trace, struct weir_source *source, u64 epoch,
 			  u32 count);
-int weir_metadata_fill(const struct weir_place *place, void *data);
+int weir_metadata_fill(const struct weir_place *place, int fd);
 
 /* ---- copy.c: the bytes of data files ----------------------------------------------------------*/
 
 struct weir_copy;
 void weir_copy_init(void);
+int weir_pwrite(int fd, const void *data, size_t len, u64 offset);
 int weir_copy_open(const struct weir_place *place, uid_t uid, struct weir_copy **copy,
 		   bool *shared);
 const void *weir_copy_data(const struct weir_copy *copy);
+int weir_copy_backing(const struct weir_copy *copy);
 void weir_copy_close(struct weir_copy *copy);
 void weir_copy_sweep(bool all);
 u64 weir_copy_bytes(void);
 
+/* ---- passthrough.c: files that the kernel reads by itself --------------------------------------*/
+
+void weir_passthrough_start(struct fuse_session *session);
+void weir_passthrough_stop(void);
+void weir_passthrough_init(struct fuse_conn_info *conn, unsigned int unwanted);
+bool weir_passthrough(void);
+int weir_passthrough_open(int fd);
+void weir_passthrough_close(int id);
+void weir_passthrough_set(struct fuse_file_info *fi, int id);
+
 /* ---- stream.c: packets of a state -------------------------------------------------------------*/
 
-int weir_stream_fill(const struct weir_place *place, void *data);
+int weir_stream_fill(const struct weir_place *place, int fd);
 u64 weir_stream_damaged(const struct weir_source *source, const struct weir_trace *trace,
 			unsigned int cpu);
 /* The number of the packet at a position, or that would be there. */
@@ -218,6 +236,7 @@ int weir_text_open(const struct weir_caller *caller, const struct weir_place *pl
 int weir_text_read(struct weir_text *text, u64 offset, size_t len, const char **data, size_t *got);
 void weir_text_replied(struct weir_text *text);
 void weir_text_close(struct weir_text *text);
+void weir_text_free_spares(void);
 
 /* ---- available_events.c ------------------------------------------------------------------------*/
 
@@ -236,6 +255,7 @@ struct weir_file;
 int weir_file_open(const struct weir_caller *caller, const struct weir_place *place,
 		   struct fuse_file_info *fi);
 void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset);
+void weir_file_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *poll);
 int weir_file_write(const struct weir_caller *writer, struct fuse_file_info *fi, const char *data,
 		    size_t len);
 void weir_file_release(struct fuse_file_info *fi);

@@ -313,6 +313,21 @@ void weir_view_close(struct weir_view *view)
 	weir_view_put(view);
 }
 
+/* The process was given records of `count` event classes: metadata that it looks up from now on is to know
+ * them. While it has files open, they and what it sees belong together. */
+void weir_view_outdated(pid_t process, struct weir_trace *trace, struct weir_source *source, u32 count)
+{
+	struct weir_view *view, *old = NULL;
+
+	pthread_mutex_lock(&weir_views_lock);
+	view = weir_view_look(weir_view_bucket(process, trace, source), process, trace, source);
+	if (view && view->count < count && !view->opens && weir_view_drop(view))
+		old = view;
+	pthread_mutex_unlock(&weir_views_lock);
+	if (old)
+		weir_view_free(old);
+}
+
 /* Frees what has expired; at the end, `all`. */
 void weir_view_sweep(bool all)
 {

@@ -24,9 +24,11 @@ include tests/unit/local.mk
 include tests/api/local.mk
 include tests/model/local.mk
 include tests/cmd/local.mk
+include tests/live/local.mk
 include tests/mount/local.mk
 include tests/programs/local.mk
 include tests/stress/local.mk
+include tests/trixie/local.mk
 
 # The long runs of those scripts that have one.
 soak: all
@@ -34,7 +36,7 @@ soak: all
 
 # For ./check: what its stages run again. What is compiled elsewhere is not instrumented; relay_user has a reader
 # beside a writer on purpose, and finds out afterwards what it may keep.
-ASAN_TESTS = $(filter-out $(MODEL_TESTS) tests/unit/kernel.sh tests/api/flags.sh,$(TESTS))
+ASAN_TESTS = $(filter-out $(MODEL_TESTS) tests/unit/kernel.sh tests/api/flags.sh bench/compare.sh,$(TESTS))
 TSAN_TESTS = $(filter-out tests/unit/relay_user,$(UNIT_TESTS)) $(MOUNT_TESTS) tests/cmd/command.sh tests/stress/locked.sh
 print-unit-tests:
 	@echo $(UNIT_TESTS)

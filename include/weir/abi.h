@@ -236,7 +236,10 @@ struct weir_process {
 	__u64 server;       /* weir_config.server attached to */
 	__u64 reserved0[2];
 	__u64 schema_bytes; /* committed */
-	__u64 reserved1[7];
+	/* Moves when the program asks for a switch, weir_switch(), with what it wrote before stored before it (switch:E):
+	 * live readers who find another count than the last time cut the open packets of all its rings. */
+	__u64 switches;
+	__u64 reserved1[6];
 	char comm[16];
 };
 
@@ -457,6 +460,7 @@ WEIR_STATIC_ASSERT(offsetof(struct weir_ring, lost) == 128);
 WEIR_STATIC_ASSERT(offsetof(struct weir_ring, consumed_epoch) == 192);
 WEIR_STATIC_ASSERT(sizeof(struct weir_desc) == 8);
 WEIR_STATIC_ASSERT(offsetof(struct weir_process, schema_bytes) == 64);
+WEIR_STATIC_ASSERT(offsetof(struct weir_process, switches) == 72);
 WEIR_STATIC_ASSERT(sizeof(struct weir_process) == 144);
 WEIR_STATIC_ASSERT(sizeof(struct weir_attach) == 40);
 WEIR_STATIC_ASSERT(sizeof(struct weir_dev_serve) == 24);

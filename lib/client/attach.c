@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * attach: the three mappings of the RFC "Userspace tracing memory mappings" (2008-01-23), shared memory
- * flavour, and the one message that tells the daemon of them.
+ * flavour, and the one message that tells the daemon of them. The kernel module's flavour: device.c.
  *
  * The buffers are reserved once, at one address for the life of the process. When the process attaches again
  * (after fork; to another daemon) fresh memory is mapped over the old in one step. Other threads may be inside
@@ -92,7 +92,7 @@ static int weir_reserve(u32 nr_cpus)
 	return 0;
 }
 
-static void weir_fill_process(struct weir_process *process, const struct weir_config *config)
+void weir_fill_process(struct weir_process *process, const struct weir_config *config)
 {
 	const struct weir_process *old = weir_client_state.process;
 
@@ -111,6 +111,18 @@ static void weir_fill_process(struct weir_process *process, const struct weir_co
 	}
 }
 
+/* The first one: it stays where it is. */
+void weir_client_place(struct weir_process *process)
+{
+	struct weir_client_state *c = &weir_client_state;
+	unsigned int n;
+
+	c->process = process;
+	for (n = 0; n < WEIR_SLOTS; n++)
+		c->slot[n].ring = (struct weir_ring *)((char *)process + WEIR_RINGS_OFFSET) +
+				  weir_ring_index(c->nr_cpus, n, 0);
+}
+
 /* Maps the two over what was there, the buffers first. Slots in use stay accessible throughout. An append between
  * the two steps puts bytes into the new buffers and its position into the old ring, which only a daemon that is
  * gone would read; in a fork child, whose parent's ring it would be, nothing else runs: see weir_client_forked(). */
@@ -119,7 +131,6 @@ static int weir_map(int control_fd, int buffers_fd, const struct weir_config *co
 	struct weir_client_state *c = &weir_client_state;
 	int prot = c->mapped ? PROT_READ | PROT_WRITE : PROT_NONE;
 	struct weir_process *process;
-	unsigned int n;
 
 	process = mmap(NULL, c->process_size, PROT_READ | PROT_WRITE, MAP_SHARED, control_fd, 0);
 	if (process == MAP_FAILED)
@@ -131,6 +142,7 @@ static int weir_map(int control_fd, int buffers_fd, const struct weir_config *co
 		return -ENOMEM;
 	}
 	madvise(c->buffers, c->buffers_size, MADV_DONTDUMP);
+	c->whole = false;
 	if (c->mapped)
 		c->mapped = (1u << WEIR_SLOTS) - 1;
 	if (c->process) {
@@ -138,10 +150,7 @@ static int weir_map(int control_fd, int buffers_fd, const struct weir_config *co
 		    MAP_FAILED)
 			return -errno;
 	} else {
-		c->process = process;
-		for (n = 0; n < WEIR_SLOTS; n++)
-			c->slot[n].ring = (struct weir_ring *)((char *)process + WEIR_RINGS_OFFSET) +
-					  weir_ring_index(c->nr_cpus, n, 0);
+		weir_client_place(process);
 	}
 	madvise(c->process, c->process_size, MADV_DONTDUMP);
 	return 0;
@@ -163,7 +172,9 @@ void weir_client_detach(void)
 	size_t log = weir_schema_offset(c->nr_cpus);
 	char *process = mmap(NULL, c->process_size, prot, flags, -1, 0);
 
+	weir_device_leave();
 	mmap(c->buffers, c->buffers_size, c->mapped ? prot : PROT_NONE, flags | MAP_FIXED, -1, 0);
+	c->whole = false;
 	if (process == MAP_FAILED)
 		return;
 	memcpy(process + log, (const char *)c->process + log, c->schema_bytes);
@@ -240,34 +251,27 @@ static void weir_describe_all(void)
 		weir_schema_add(site);
 }
 
-/**
- * weir_client_attach() - make the buffers, and tell the daemon
- * @config: as read from the tracing control
- *
- * Context: client.lock; any, also a fork child and signal handlers. System calls: two memfds, their mappings,
- * one message.
- *
- * Return: 0, or -errno: nobody reads, so nothing must be recorded.
- */
-int weir_client_attach(const struct weir_config *config)
+/* Memory is in place, but nothing of this config has been recorded yet. */
+static void weir_client_begin(const struct weir_config *config, bool first)
 {
 	struct weir_client_state *c = &weir_client_state;
-	bool first = !c->process;
-	int control_fd, buffers_fd = -1, err = 0;
 
-	c->server = 0;
-	c->uid = geteuid(); /* as the daemon will see in SO_PEERCRED */
-	if (!config->server || (c->buffers && config->nr_cpus != c->nr_cpus))
-		return -ENOTCONN;
-	if (!c->buffers)
-		err = weir_reserve(config->nr_cpus);
-	if (err)
-		goto out;
+	if (first)
+		weir_describe_all();
+	/* other threads may read one old and one new: their records have an epoch that only the last daemon reads */
+	WRITE_ONCE(c->clock_base, config->clock.base);
+	WRITE_ONCE(c->clock_mult, config->clock.type == WEIR_CLOCK_TSC ? config->clock.mult : 0);
+}
+
+static int weir_attach_memfds(const struct weir_config *config)
+{
+	struct weir_client_state *c = &weir_client_state;
+	int control_fd, buffers_fd, err;
+	bool first = !c->process;
+
 	control_fd = weir_memfd("weir-control", c->process_size);
-	if (control_fd < 0) {
-		err = control_fd;
-		goto out;
-	}
+	if (control_fd < 0)
+		return control_fd;
 	buffers_fd = weir_memfd("weir-buffers", c->buffers_size);
 	if (buffers_fd < 0) {
 		err = buffers_fd;
@@ -276,20 +280,57 @@ int weir_client_attach(const struct weir_config *config)
 	err = weir_map(control_fd, buffers_fd, config);
 	if (err)
 		goto close_buffers;
-	if (first)
-		weir_describe_all();
-	/* other threads may read one old and one new: their records have an epoch that only the last daemon reads */
-	WRITE_ONCE(c->clock_base, config->clock.base);
-	WRITE_ONCE(c->clock_mult, config->clock.type == WEIR_CLOCK_TSC ? config->clock.mult : 0);
+	weir_client_begin(config, first);
 	err = weir_tell_daemon(control_fd, buffers_fd);
-	if (!err)
-		c->server = config->server;
 close_buffers:
 	weir_sys_close(buffers_fd);
 close_control:
 	weir_sys_close(control_fd);
-out:
+	return err;
+}
+
+static int weir_attach_device(const struct weir_config *config)
+{
+	bool first = !weir_client_state.process;
+	int err;
+
+	if (!(config->flags & WEIR_CONFIG_DEVICE))
+		return -ENODEV;
+	err = weir_device_attach(config);
+	if (err)
+		weir_client_debug("%s: cannot attach: %s; by shared memory then", WEIR_DEVICE, strerror(-err));
+	else
+		weir_client_begin(config, first);
+	return err;
+}
+
+/**
+ * weir_client_attach() - make the buffers, and tell the daemon
+ * @config: as read from the tracing control
+ *
+ * Context: client.lock; any, also a fork child and signal handlers. System calls: two memfds, their mappings,
+ * one message; or the device and its mappings.
+ *
+ * Return: 0, or -errno: nobody reads, so nothing must be recorded.
+ */
+int weir_client_attach(const struct weir_config *config)
+{
+	struct weir_client_state *c = &weir_client_state;
+	int err = 0;
+
+	c->server = 0;
+	c->uid = geteuid(); /* as the daemon will see in SO_PEERCRED */
+	if (!config->server || (c->buffers && config->nr_cpus != c->nr_cpus))
+		return -ENOTCONN;
+	if (!c->buffers)
+		err = weir_reserve(config->nr_cpus);
+	if (!err && weir_attach_device(config)) {
+		weir_device_leave();
+		err = weir_attach_memfds(config);
+	}
 	if (err)
 		weir_client_debug("%s: cannot attach: %s", c->rundir, strerror(-err));
+	else
+		c->server = config->server;
 	return err;
 }

@@ -9,6 +9,7 @@
  *   rules.c     globs, rules, which processes
  *   sites.c     the list of sites, their descriptors
  *   attach.c    the three mappings; the one message to the daemon
+ *   device.c    the same by the kernel module
  *   start.c     finding the tracing control; fork
  *   vfork.S     vfork that marks the child
  *
@@ -51,6 +52,7 @@ struct weir_client_state {
 
 	/* under the lock */
 	const struct weir_control *control; /* NULL: weir is not here, or disabled */
+	const struct weir_control *file;    /* the control file, once `control` was the module's */
 	struct weir_process *process;
 	size_t process_size;
 	char *buffers;
@@ -59,6 +61,8 @@ struct weir_client_state {
 	u32 uid;	/* then */
 	u64 generation; /* matched */
 	u32 mapped;	/* slots whose buffers are accessible */
+	bool whole;	/* the module's buffers: accessible all or none */
+	bool device;	/* `control` is the module's */
 	u32 nr_events;
 	size_t schema_bytes; /* committed; the shared word is for readers only */
 	struct weir_site *sites;
@@ -101,6 +105,11 @@ void weir_client_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)
 void weir_client_init(void);
 int weir_client_attach(const struct weir_config *config);
 void weir_client_detach(void);
+void weir_client_place(struct weir_process *process);
+void weir_fill_process(struct weir_process *process, const struct weir_config *config);
+int weir_device_attach(const struct weir_config *config);
+bool weir_device_served(u64 server);
+void weir_device_leave(void);
 void weir_client_forked(void);
 bool weir_client_read_config(struct weir_config *config, u32 *slots);
 

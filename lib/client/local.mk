@@ -3,6 +3,7 @@ lib_LTLIBRARIES += lib/client/libweir.la
 lib_client_libweir_la_SOURCES = \
 	lib/client/attach.c \
 	lib/client/client_i.h \
+	lib/client/device.c \
 	lib/client/fallback.c \
 	lib/client/raw.h \
 	lib/client/reload.c \

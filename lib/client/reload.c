@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include "client_i.h"
 #include "rules_i.h"
+#include "weir_glob.h"
 
 static u32 weir_lock;
 
@@ -79,13 +80,15 @@ static bool weir_slot_wanted(const struct weir_slot *slot)
 /* The buffers of a slot are made accessible when its trace first matches. */
 static bool weir_slot_map(unsigned int n)
 {
-	size_t size = ((size_t)weir_client_state.nr_cpus + 1) << weir_client_state.stride_shift;
+	struct weir_client_state *c = &weir_client_state;
+	size_t size = ((size_t)c->nr_cpus + 1) << c->stride_shift;
 
-	if (!(weir_client_state.mapped & 1u << n)) {
-		if (mprotect(weir_client_state.buffers + n * size, size, PROT_READ | PROT_WRITE))
-			return false;
-		weir_client_state.mapped |= 1u << n;
-	}
+	if (c->mapped & 1u << n)
+		return true;
+	if (mprotect(c->whole ? c->buffers : c->buffers + n * size, c->whole ? c->buffers_size : size,
+		     PROT_READ | PROT_WRITE))
+		return false;
+	c->mapped |= c->whole ? (1u << WEIR_SLOTS) - 1 : 1u << n;
 	return true;
 }
 
@@ -149,6 +152,21 @@ static void weir_rematch(u32 slots)
 		__atomic_store_n(&site->match, weir_client_match(site), __ATOMIC_RELEASE); /* reload:D */
 }
 
+/* The generation, then a config that is at least as new; of the module's only what is still served. */
+static bool weir_client_look(u64 *generation, u32 *slots)
+{
+	struct weir_client_state *c = &weir_client_state;
+
+	*generation = smp_load_acquire(&c->control->generation); /* reload:E */
+	if (!weir_client_read_config(&weir_config, slots))
+		return false;
+	if (!c->device || weir_device_served(weir_config.server))
+		return true;
+	weir_device_leave();
+	*generation = smp_load_acquire(&c->control->generation); /* reload:E */
+	return weir_client_read_config(&weir_config, slots);
+}
+
 /**
  * weir_client_reload() - match all sites anew
  *
@@ -158,14 +176,22 @@ static void weir_rematch(u32 slots)
  */
 void weir_client_reload(void)
 {
-	u64 generation = smp_load_acquire(&weir_client_state.control->generation); /* reload:E */
+	struct weir_client_state *c = &weir_client_state;
+	bool device;
+	u64 generation;
 	u32 slots;
 
-	if (!weir_client_read_config(&weir_config, &slots))
+	if (!weir_client_look(&generation, &slots))
 		return;
-	if (weir_config.server != weir_client_state.server && weir_client_attach(&weir_config))
-		slots = 0; /* not seen by anybody: record nothing until the next generation */
-	weir_client_state.generation = generation;
+	if (weir_config.server != c->server) {
+		device = c->device;
+		if (weir_client_attach(&weir_config))
+			slots = 0; /* not seen by anybody: record nothing until the next generation */
+		if (c->device != device && !weir_client_look(&generation, &slots))
+			return;
+		slots = c->server ? slots : 0;
+	}
+	c->generation = generation;
 	weir_rematch(slots);
 }
 

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-bool weir_rules_match(const char *rules, const char *name, size_t len);
 bool weir_processes_match(const char *words);
 void weir_rules_init(pid_t pid, pid_t run, const char *comm);
 void weir_rules_forked(pid_t pid);

@@ -3,11 +3,13 @@
 noinst_LTLIBRARIES += lib/core/libcore.la
 lib_core_libcore_la_SOURCES = \
 	lib/core/env.h \
+	lib/core/glob.c \
 	lib/core/name.c \
 	lib/core/name_i.h \
 	lib/core/out.c \
 	lib/core/out_i.h \
 	lib/core/packet.c \
+	lib/core/put.c \
 	lib/core/relay.c \
 	lib/core/relay_heap.c \
 	lib/core/ring_append.c \
@@ -16,7 +18,9 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/text.c \
 	lib/core/tsdl.c \
 	lib/core/walk.c \
+	lib/core/weir_glob.h \
 	lib/core/weir_packet.h \
+	lib/core/weir_put.h \
 	lib/core/weir_relay.h \
 	lib/core/weir_ring.h \
 	lib/core/weir_schema.h

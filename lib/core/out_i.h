@@ -5,7 +5,7 @@
 #ifndef WEIR_OUT_I_H
 #define WEIR_OUT_I_H
 
-#include "env.h"
+#include "weir_put.h"
 
 struct weir_out {
 	char *buf;
@@ -40,23 +40,8 @@ static inline size_t weir_out_end(struct weir_out *out)
 	return out->len;
 }
 
-static inline void weir_out_octal(struct weir_out *out, u8 c)
-{
-	char escape[4] = { '\\', (char)('0' + (c >> 6)), (char)('0' + (c >> 3 & 7)),
-			   (char)('0' + (c & 7)) };
-
-	weir_out_bytes(out, escape, sizeof(escape));
-}
-
 void weir_out_dec(struct weir_out *out, u64 value);
 void weir_out_signed(struct weir_out *out, s64 value);
-void weir_out_hex(struct weir_out *out, u64 value);
-
-/* How what does not print is shown. Quote, backslash and control bytes are escaped either way. */
-enum weir_escape {
-	WEIR_ESCAPE_TEXT, /* newline and tab as \n \t; bytes that are no UTF-8 in octal */
-	WEIR_ESCAPE_TSDL, /* octal only; bytes that are no UTF-8 become U+FFFD, lest a reader chokes */
-};
 
 void weir_out_escaped(struct weir_out *out, const u8 *s, size_t len, enum weir_escape escape);
 

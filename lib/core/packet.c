@@ -73,11 +73,22 @@ static bool weir_packet_walk(struct weir_packet_stream *stream, const u8 *data, 
 	return !more;
 }
 
-/* The content that a packet claims, in bytes; 0 if it cannot be. */
-static size_t weir_packet_content(const struct weir_packet *header, size_t len, bool open)
+/**
+ * weir_packet_content() - where the records of a packet end, as its writer claims.
+ * @stream: the stream as it was before the packet
+ * @header: its header, copied
+ * @len: bytes of the packet that are there
+ * @open: the writer may still append: the content is all that is there
+ *
+ * Return: bytes from the packet's begin; 0 if the header cannot be right.
+ */
+size_t weir_packet_content(const struct weir_packet_stream *stream,
+			   const struct weir_packet *header, size_t len, bool open)
 {
 	u64 bits = open ? (u64)len * 8 : header->content_size;
 
+	if (header->timestamp_begin < stream->time || header->timestamp_begin > stream->latest)
+		return 0;
 	return bits % 8 || bits / 8 < WEIR_PACKET_HEADER || bits / 8 > len ? 0 : (size_t)(bits / 8);
 }
 
@@ -105,9 +116,8 @@ void weir_packet_make(struct weir_packet_stream *stream, void *data, size_t len,
 
 	len = min(len, packet_size);
 	memcpy(&header, data, min(len, sizeof(header)));
-	end = weir_packet_content(&header, len, open);
-	good = end && header.timestamp_begin >= stream->time &&
-	       header.timestamp_begin <= stream->latest;
+	end = weir_packet_content(stream, &header, len, open);
+	good = end;
 	if (good) {
 		facts.begin = header.timestamp_begin;
 		facts.discarded =

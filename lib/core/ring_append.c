@@ -11,7 +11,7 @@
 /* In discard mode, how far the reader has come in this epoch. Of another epoch: nowhere yet. */
 static u64 weir_ring_consumed(const struct weir_ring *ring, u64 epoch)
 {
-	return READ_ONCE(ring->consumed_epoch) == epoch ? READ_ONCE(ring->consumed) : 0;
+	return smp_load_acquire(&ring->consumed_epoch) == epoch ? READ_ONCE(ring->consumed) : 0; /* plan:D */
 }
 
 static void weir_ring_header(struct weir_packet *header, unsigned int cpu, u64 seq, u64 time, u64 lost)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * ring, reading: sample, copy (the caller's), validate. Reading writes nothing, so any number of readers, at
- * any time, leave the writer alone. Every word here may have been written by a hostile process: it is read
+ * ring, reading: sample, copy (the caller's), validate. That writes nothing, so any number of readers, at
+ * any time, leave the writer alone; the one who consumes publishes how far it has come, for the discard check. Every word here may have been written by a hostile process: it is read
  * once and bounded. Labels: weir_ring.h.
  */
 #include "weir_ring.h"
@@ -87,4 +87,18 @@ u64 weir_ring_valid_from(const struct weir_ring *ring, const struct weir_ring_vi
 	if (READ_ONCE(ring->epoch) != view->epoch || claim < view->end)
 		return ~0ull;
 	return weir_ring_oldest(view->epoch, claim);
+}
+
+/**
+ * weir_ring_consume() - publish what the consuming reader has taken
+ * @ring: the ring; the reader is the only one who publishes here
+ * @epoch: of the trace that it reads
+ * @position: all below it is copied, and will not be asked for again
+ *
+ * The reader keeps its own count: these words are the writer's to ruin, for its own discard check alone.
+ */
+void weir_ring_consume(struct weir_ring *ring, u64 epoch, u64 position)
+{
+	smp_store_release(&ring->consumed, position); /* consume:D */
+	smp_store_release(&ring->consumed_epoch, epoch); /* consume:D */
 }

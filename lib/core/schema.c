@@ -174,6 +174,7 @@ static void weir_class_fields(struct weir_class *class, const struct weir_entry 
 		field->label = weir_string_put(&p, label);
 		field->shown = field->label + (label[0] == '_');
 		field->shown_len = (u16)(len - (label[0] == '_'));
+		class->text_max += field->shown_len + (u32)sizeof(" =") - 1 + (type == WEIR_TYPE_BOOL);
 		if (weir_type_size[type]) {
 			class->tail += weir_type_size[type];
 		} else {
@@ -200,6 +201,7 @@ static struct weir_class *weir_class_make(u32 id, const struct weir_entry *entry
 	class->shown = p;
 	out = (struct weir_out){ p, strings, 0 };
 	class->shown_len = (u32)weir_class_shown(&out, entry->name);
+	class->text_max = class->shown_len + 1;
 	weir_class_fields(class, entry, p + class->shown_len + 1);
 	return class;
 }

@@ -43,4 +43,8 @@ void weir_packet_make(struct weir_packet_stream *stream, void *data, size_t len,
 void weir_packet_make_empty(struct weir_packet_stream *stream, void *data, size_t packet_size,
 			    u64 seq, u64 time, u64 discarded);
 
+/* Where its records end, by its header alone: for who walks them piece by piece. 0: a header that cannot be. */
+size_t weir_packet_content(const struct weir_packet_stream *stream,
+			   const struct weir_packet *header, size_t len, bool open);
+
 #endif /* WEIR_PACKET_H */

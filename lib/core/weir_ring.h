@@ -22,6 +22,11 @@
  *                        again after the copy
  *   reset:C  / load:C    the same for a writer: epoch, position, clock are loaded in this order. A position of
  *                        another epoch might come round to the same value, with a clock from before
+ *   consume:D / plan:D   the reader's copy before consumed is stored; the writer loads consumed before it stores
+ *                        where that makes room. consumed is stored before its epoch and loaded after it, so one
+ *                        epoch's is never taken for a later one's
+ *   switch:E / asked:E   what the program wrote before the count of its switches; the reader loads the count
+ *                        before it samples (weir_switch() in client/site.c, fs/backend_shm.c)
  *
  * Concurrency:
  *                     append (same CPU)   append (other CPU)   sample, valid
@@ -111,5 +116,6 @@ struct weir_ring_view {
 
 int weir_ring_sample(const struct weir_ring *ring, u64 epoch, struct weir_ring_view *view);
 u64 weir_ring_valid_from(const struct weir_ring *ring, const struct weir_ring_view *view);
+void weir_ring_consume(struct weir_ring *ring, u64 epoch, u64 position);
 
 #endif /* WEIR_RING_H */

@@ -34,6 +34,7 @@ struct weir_class {
 	u16 nr_steps; /* fields of variable size */
 	u16 tail;     /* bytes of the fixed fields behind the last of them */
 	u32 shown_len;
+	u32 text_max; /* bytes of a record's text that are no values, and a bit for bools */
 	const char *name;  /* provider:event, as the program gave it */
 	const char *shown; /* in text: what does not print is escaped */
 	struct weir_step step[WEIR_FIELDS_MAX];
@@ -84,7 +85,7 @@ struct weir_record {
 /* 1: `record` is the next one; 0: the walk is exactly at `end`; -EBADMSG: what follows is no record. */
 int weir_walk_next(struct weir_walk *walk, struct weir_record *record);
 
-/* ---- TSDL and text: like snprintf, the length needed is returned, and no more than `size` written ---------*/
+/* ---- TSDL and text: where there is a `size`, as snprintf: the length needed is returned, no more is written --*/
 
 struct weir_tsdl {
 	u8 uuid[16];	    /* of this source in this trace */
@@ -104,7 +105,9 @@ size_t weir_tsdl_class(char *buf, size_t size, const struct weir_class *class);
 
 /* `provider:event { u32 id; str path; }`: one line without newline. */
 size_t weir_text_class(char *buf, size_t size, const struct weir_class *class);
-/* `provider:event: id=7 path="/index.html"`: one line without newline, nothing in it but printable UTF-8. */
-size_t weir_text_record(char *buf, size_t size, const struct weir_record *record);
+/* `provider:event: id=7 path="/index.html"`: nothing in it but printable UTF-8, no newline, no NUL. Writes at
+ * most as many bytes as the first says, and returns how many. */
+size_t weir_text_record_max(const struct weir_record *record);
+size_t weir_text_record(char *to, const struct weir_record *record);
 
 #endif /* WEIR_SCHEMA_H */

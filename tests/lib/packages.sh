@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # packages.sh: what to install on Debian and Ubuntu; sourced by ./check and ./quickstart.
 BUILD_PACKAGES=(autoconf automake gcc g++ libc6-dev libfuse3-dev libtool liburcu-dev make pkg-config fuse3)
-TEST_PACKAGES=(babeltrace2 clang gdb git less libcmocka-dev procps python3 rsync spin sqlite3 strace tar
+TEST_PACKAGES=(babeltrace2 clang gdb git inotify-tools less libcmocka-dev procps python3 rsync spin sqlite3 strace tar
 	util-linux valgrind xz-utils)
 # the core is compiled for a kernel, too
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || TEST_PACKAGES+=(linux-headers-cloud-amd64)

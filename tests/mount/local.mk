@@ -2,20 +2,28 @@
 # The tree: real mounts.
 MOUNT_TESTS = \
 	tests/mount/control.sh \
+	tests/mount/inotify.sh \
 	tests/mount/life.sh \
 	tests/mount/memory.sh \
 	tests/mount/status.sh \
+	tests/mount/text.sh \
 	tests/mount/tools.sh \
 	tests/mount/tree.sh \
 	tests/mount/users.sh \
 	tests/mount/view.sh
 TESTS += $(MOUNT_TESTS)
-SOAK_TESTS += tests/mount/view.sh
+SOAK_TESTS += tests/mount/inotify.sh tests/mount/view.sh
 
-check_PROGRAMS += tests/mount/tick
+check_PROGRAMS += tests/mount/tick tests/mount/wide
 tests_mount_tick_SOURCES = tests/mount/tick.c
 tests_mount_tick_LDFLAGS = -Wl,--no-as-needed -no-install
 tests_mount_tick_LDADD = lib/client/libweir.la
 
+tests_mount_wide_SOURCES = tests/mount/wide.c
+tests_mount_wide_LDFLAGS = -Wl,--no-as-needed -no-install
+tests_mount_wide_LDADD = lib/client/libweir.la
+
 EXTRA_DIST += \
-	$(MOUNT_TESTS)
+	$(MOUNT_TESTS) \
+	tests/mount/inotify.c \
+	tests/mount/more.c

@@ -78,3 +78,43 @@ is "a process that waits for a file sees it come" $? 0
 kill -KILL "${busy##*-}"
 wait "${busy##*-}" 2>/dev/null
 ok "the dead one's streams decode" bt "$busy"
+
+# a ring that turns over between look-up and open has something to show all the same
+weir_trace turn subbuf_size=4K subbuf_count=4
+turned() {	# LOST: with a trailing packet or without
+	rm -rf "$tmp/turned"
+	mkdir "$tmp/turned"
+	python3 - "$mnt/turn" "$tmp/turned" "$1" <<'PY'
+import os, sys
+os.chdir(sys.argv[1])
+def mark(word, nr):
+    with open("marker", "w") as f:
+        f.write("".join("%s %d\n" % (word, i) for i in range(nr)))
+def lose():
+    try:
+        open("marker", "w").write("x" * 5000)
+    except OSError:
+        pass
+mark("old", 1000)
+if sys.argv[3] == "lost":
+    lose()
+size = os.stat("marker-0/cpu0").st_size
+assert size > 3 * 4096
+mark("new", 1000)
+data = open("marker-0/cpu0", "rb").read()
+assert len(data) == size, (len(data), size)
+open(sys.argv[2] + "/cpu0", "wb").write(data)
+open(sys.argv[2] + "/metadata", "wb").write(open("marker-0/metadata", "rb").read())
+PY
+}
+for lost in none lost; do
+	ok "$lost: what was looked up has its size" turned $lost
+	babeltrace2 "$tmp/turned" >"$tmp/out" 2>"$tmp/err"
+	is "$lost: babeltrace2" "$?" 0
+	is "$lost: it warns of nothing but losses" "$(grep -vE ' Tracer (may have )?discarded ' "$tmp/err")" ""
+	not_ok "$lost: nothing old" grep -q '"old ' "$tmp/out"
+	is "$lost: the newest whole sub-buffers, none between them missing" \
+		"$(sed -n 's/.*"new \([0-9]*\)".*/\1/p' "$tmp/out" | awk 'NR > 1 && $1 != last + 1 { bad = 1 } { last = $1 }
+			END { print (bad ? "holes" : NR > 150 && last > 800 ? "all" : NR " up to " last) }')" all
+	echo 1 >"$mnt/turn/control/clear"
+done

@@ -32,8 +32,8 @@ in_order() {	# TEXT
 		}' "$1"
 }
 
-# Rings that turn over quickly may be overwritten between look-up and open. Then there is nothing to print, so that
-# every process has to have events in some run, not in each.
+# Between look-up and open a ring may turn over; it may do so again while it is copied. Then there is nothing to print,
+# so that every process has to have events in some run, not in each.
 babeltrace_runs() {	# RUNS NAME PATH PROCESS...
 	local runs=$1 name=$2 path=$3 i failed=0 process
 	shift 3

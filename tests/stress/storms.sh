@@ -24,7 +24,11 @@ storm() {	# NAME MODE OPTION...
 
 storm vfork discard -t 2 -n "$n" -V $((many * 5)) -s -m
 storm vfork-killed exact -t 2 -n "$n" -V $((many * 2)) -K
-storm vfork-killed-signals discard -t 2 -n "$n" -V $((many * 2)) -K -s -x
+# ASan marks the stack frames of instrumented functions; a child that is killed inside of one leaves the marks in its
+# parent's memory, and a signal handler may meet them before ASan's own vfork has wiped them.
+signals=-s
+[ "$WEIR_SANITIZE" = asan ] && signals=
+storm vfork-killed-signals discard -t 2 -n "$n" -V $((many * 2)) -K $signals -x
 storm spawn exact -t 2 -n "$n" -S "$many"
 storm spawn-strings exact -t 1 -p 2 -n "$n" -S "$many" -x -m
 storm plugins exact -t 2 -n "$n" -s -m -D "$tmp/plugin_c.so" -D "$tmp/plugin_cxx.so"

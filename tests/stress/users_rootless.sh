@@ -6,7 +6,7 @@ if [ -z "${WEIR_NAMESPACE:-}" ] && [ "$(id -u)" = 0 ]; then
 fi
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin # what every user can run
-need setpriv fusermount3
+need setpriv fusermount3 inotifywait
 [ "$(id -u)" = 0 ] || skip_all "needs root, to be several users"
 stress_program read_writer -pthread
 
@@ -35,9 +35,13 @@ not_ok "another user does not see the mount" other ls "$mnt"
 not_ok "and has no way to the socket" other ls "$tmp/xdg"
 
 ok "the user makes a trace" user mkdir "$mnt/web"
+user "$(command -v inotifywait)" -m "$mnt/web" --format '%e %f' >"$tmp/told" 2>"$tmp/told.err" &
+wait_for grep -q established "$tmp/told.err"
 ok "and enables it" user sh -c 'echo 1 >"$1"/web/control/enabled' - "$mnt"
 user env LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 2 -n 500
 is "a program of the user is traced" "$(user cat "$mnt/web/text" | grep -c ' stress:')" 1000
+ok "inotify tells of it" wait_for grep -q '^CREATE,ISDIR read_writer-' "$tmp/told"
+kill $!
 user babeltrace2 "$mnt/web" >"$tmp/bt.out" 2>"$tmp/bt.err"
 is "babeltrace2" "$? $(wc -l <"$tmp/bt.out") $(cat "$tmp/bt.err")" "0 1000 "
 case $WEIR_SANITIZE in

@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	tests/unit/attach \
 	tests/unit/cases \
 	tests/unit/ctf \
+	tests/unit/kmod \
 	tests/unit/latch \
 	tests/unit/packet \
 	tests/unit/registry \
@@ -49,7 +50,7 @@ tests_unit_schema_LDADD = $(UNIT_LIBS)
 
 tests_unit_text_SOURCES = tests/unit/make.h tests/unit/text.c
 tests_unit_text_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_unit_text_LDADD = $(UNIT_LIBS)
+tests_unit_text_LDADD = $(UNIT_LIBS) -lm
 
 tests_unit_tsdl_SOURCES = tests/unit/make.h tests/unit/tsdl.c
 tests_unit_tsdl_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -62,6 +63,10 @@ tests_unit_walk_LDADD = $(UNIT_LIBS)
 tests_unit_attach_SOURCES = tests/unit/daemon.h tests/unit/attach.c
 tests_unit_attach_CPPFLAGS = $(DAEMON_CPPFLAGS)
 tests_unit_attach_LDADD = $(DAEMON_LIBS)
+
+tests_unit_kmod_SOURCES = tests/unit/daemon.h tests/unit/kmod.c
+tests_unit_kmod_CPPFLAGS = $(DAEMON_CPPFLAGS)
+tests_unit_kmod_LDADD = $(DAEMON_LIBS)
 
 tests_unit_latch_SOURCES = tests/unit/daemon.h tests/unit/latch.c
 tests_unit_latch_CPPFLAGS = $(DAEMON_CPPFLAGS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Text: each type's form, escapes, the rules of snprintf. */
+/* Text: each type's form, escapes, how long it can become. */
 #include <float.h>
 #include <math.h>
 
@@ -30,8 +30,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Walks to the one record of the packet, which the walk must take, from memory of just its size. */
-static size_t render(struct fixture *f, char *text, size_t size)
+/* Walks to the one record of the packet, which the walk must take; both the packet and its text are in memory
+ * of just their size. NUL-terminated, in f->text. */
+static size_t render(struct fixture *f)
 {
 	u8 *copy = malloc(f->make.len);
 	struct weir_record record;
@@ -41,17 +42,27 @@ static size_t render(struct fixture *f, char *text, size_t size)
 				  .latest = ~0ull,
 				  .schemas = &f->schemas,
 				  .count = f->schemas.count };
-	size_t len;
+	size_t len, most;
+	char *text;
 
 	assert_int_equal(weir_walk_next(&walk, &record), 1);
-	len = weir_text_record(text, size, &record);
+	most = weir_text_record_max(&record);
+	assert_true(most < sizeof(f->text));
+	text = malloc(most + 1);
+	text[most] = 'Z';
+	len = weir_text_record(text, &record);
+	assert_true(len <= most);
+	assert_int_equal(text[most], 'Z');
+	memcpy(f->text, text, len);
+	f->text[len] = 0;
+	free(text);
 	free(copy);
 	return len;
 }
 
 static void expect_line(struct fixture *f, const char *expected)
 {
-	assert_int_equal(render(f, f->text, sizeof(f->text)), strlen(expected));
+	assert_int_equal(render(f), strlen(expected));
 	assert_string_equal(f->text, expected);
 }
 
@@ -214,32 +225,119 @@ static void test_class(void **state)
 	assert_string_equal(f->text, "a\\nb { }");
 }
 
-/* Each buffer size: the same length is asked for, the text is a prefix, ends in NUL, and nothing follows it. */
+/* Classes, each buffer size: the same length is asked for, the text is a prefix, ends in NUL, and nothing
+ * follows it. */
 static void test_as_snprintf(void **state)
 {
 	struct fixture *f = *state;
-	size_t len, size;
+	const struct weir_class *class = make_class(
+		&f->schemas, "a:b", MAKE_FIELDS({ "s", WEIR_TYPE_STR }, { "x\n", WEIR_TYPE_PTR }));
+	size_t len = weir_text_class(f->text, sizeof(f->text), class), size;
 	char small[512];
 
-	make_class(&f->schemas, "a:b",
-		   MAKE_FIELDS({ "s", WEIR_TYPE_STR }, { "p", WEIR_TYPE_PTR },
-			       { "y", WEIR_TYPE_BYTES }, { "i", WEIR_TYPE_I64 },
-			       { "d", WEIR_TYPE_F64 }));
-	make_record(&f->make, 0, 0, 0);
-	make_str(&f->make, "x\n\x01yz");
-	make_u64(&f->make, 0xabcdef);
-	make_counted(&f->make, "123", 3);
-	make_u64(&f->make, ~0ull);
-	make_f64(&f->make, 2.5);
-	len = render(f, f->text, sizeof(f->text));
 	assert_int_equal(len, strlen(f->text));
-	assert_int_equal(render(f, NULL, 0), len);
+	assert_int_equal(weir_text_class(NULL, 0, class), len);
 	for (size = 1; size < len + 3; size++) {
 		memset(small, 'Z', sizeof(small));
-		assert_int_equal(render(f, small, size), len);
+		assert_int_equal(weir_text_class(small, size, class), len);
 		assert_int_equal(strlen(small), min(size - 1, len));
 		assert_memory_equal(small, f->text, strlen(small));
 		assert_int_equal(small[size], 'Z');
+	}
+}
+
+/* What needs most of its kind fits into what is asked for: render() would find what does not. */
+static void test_most(void **state)
+{
+	struct fixture *f = *state;
+
+	EXPECT(f, WEIR_TYPE_F32, float, -1.17549435e-38f, "-1.17549435e-38");
+	EXPECT(f, WEIR_TYPE_F64, double, -2.2250738585072014e-308, "-2.2250738585072014e-308");
+	expect_field(f, WEIR_TYPE_STR, "\1\2\3\4\5\6\7\x1f\x7f", 10,
+		     "\"\\001\\002\\003\\004\\005\\006\\007\\037\\177\"");
+	expect_field(f, WEIR_TYPE_TEXT, "\2\0\xff\xfe", 4, "\"\\377\\376\"");
+	expect_field(f, WEIR_TYPE_TEXT, "\0\0", 2, "\"\"");
+}
+
+/* Every number of digits, at its edges. */
+static void test_digits(void **state)
+{
+	struct fixture *f = *state;
+	char expected[32];
+	u64 power = 1;
+	int i, delta;
+
+	for (i = 0; i < 20; i++, power *= 10) {
+		for (delta = -1; delta < 2; delta++) {
+			snprintf(expected, sizeof(expected), "%llu", power + (u64)delta);
+			EXPECT(f, WEIR_TYPE_U64, u64, power + (u64)delta, expected);
+		}
+	}
+	for (i = 0; i < 64; i++) {
+		snprintf(expected, sizeof(expected), "0x%llx", 1ull << i);
+		EXPECT(f, WEIR_TYPE_PTR, u64, 1ull << i, expected);
+		snprintf(expected, sizeof(expected), "0x%llx", (2ull << i) - 1);
+		EXPECT(f, WEIR_TYPE_PTR, u64, (2ull << i) - 1, expected);
+	}
+}
+
+/* Numbers of few digits, and those beside them: as printf says, the fewest digits that give it back. */
+static void test_decimals(void **state)
+{
+	static const double plain[] = { 0.001, 0.0015, 1e-4, 0.25, 1, 12.5, 99.99, 999999, 1000000, 123456.5,
+					999999.9999995, 1e14, 1e15, 999999999999999., 0.3, 1e-3 / 3 };
+	struct fixture *f = *state;
+	unsigned int i, step;
+	char expected[64];
+	double d;
+	float s;
+
+	for (i = 0; i < ARRAY_SIZE(plain) * 2; i++) {
+		d = i % 2 ? -plain[i / 2] : plain[i / 2];
+		s = (float)d;
+		for (step = 0; step < 40; step++, d = nextafter(d, 2 * d), s = nextafterf(s, 2 * s)) {
+			snprintf(expected, sizeof(expected), "%.15g", d);
+			if (strtod(expected, NULL) != d)
+				snprintf(expected, sizeof(expected), "%.17g", d);
+			EXPECT(f, WEIR_TYPE_F64, double, d, expected);
+			snprintf(expected, sizeof(expected), "%.6g", (double)s);
+			if (strtof(expected, NULL) != s)
+				snprintf(expected, sizeof(expected), "%.9g", (double)s);
+			EXPECT(f, WEIR_TYPE_F32, float, s, expected);
+		}
+	}
+	for (i = 0; i < 300000; i += 7) {
+		d = i / 1000.;
+		snprintf(expected, sizeof(expected), "%.15g", d);
+		EXPECT(f, WEIR_TYPE_F64, double, d, expected);
+		snprintf(expected, sizeof(expected), "%.6g", d);
+		EXPECT(f, WEIR_TYPE_F32, float, (float)d, expected);
+	}
+}
+
+/* Each byte at each place of a string longer than a word: as it is alone. */
+static void test_each_byte(void **state)
+{
+	struct fixture *f = *state;
+	char value[25], expected[64], alone[8];
+	int c, at;
+
+	for (c = 1; c < 256; c++) {
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+			snprintf(alone, sizeof(alone), "%c", c);
+		else if (c == '\n' || c == '\t')
+			snprintf(alone, sizeof(alone), "\\%c", c == '\n' ? 'n' : 't');
+		else if (c == '"' || c == '\\')
+			snprintf(alone, sizeof(alone), "\\%c", c);
+		else
+			snprintf(alone, sizeof(alone), "\\%03o", c);
+		for (at = 0; at < 24; at++) {
+			memset(value, 'a' + at, 24);
+			value[24] = 0;
+			value[at] = (char)c;
+			snprintf(expected, sizeof(expected), "\"%.*s%s%s\"", at, value, alone, value + at + 1);
+			expect_field(f, WEIR_TYPE_STR, value, 25, expected);
+		}
 	}
 }
 
@@ -252,7 +350,7 @@ static void test_longest(void **state)
 	memset(f->data + f->make.len + 2, 1, 65500);
 	memcpy(f->data + f->make.len, &(u16){ 65500 }, 2);
 	f->make.len += 2 + 65500;
-	assert_int_equal(render(f, f->text, sizeof(f->text)), strlen("a:b: t=\"\"") + 4 * 65500);
+	assert_int_equal(render(f), strlen("a:b: t=\"\"") + 4 * 65500);
 	assert_int_equal(strlen(f->text), strlen("a:b: t=\"\"") + 4 * 65500);
 }
 
@@ -266,6 +364,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_as_snprintf, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_most, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_digits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_decimals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_each_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_longest, setup, teardown),
 	};
 

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* live: streams that are consumed, and what a read(2) of one is given. See live.h. */
+#include <poll.h>
+
+#include "live.h"
+
+#define WEIR_LIVE_BUCKETS 1024u
+#define WEIR_LIVE_CLOSING_MS 250u /* how long an open waits for a close that is under way */
+#define WEIR_LIVE_OPENERS 4u	  /* that may wait so */
+
+static struct list_head weir_lives[WEIR_LIVE_BUCKETS];
+static pthread_mutex_t weir_lives_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t weir_lives_closed;
+static unsigned int weir_lives_opening;
+
+void weir_live_init(void)
+{
+	pthread_condattr_t attr;
+	unsigned int i;
+
+	for (i = 0; i < WEIR_LIVE_BUCKETS; i++)
+		INIT_LIST_HEAD(&weir_lives[i]);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&weir_lives_closed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* ---- the table: under its lock ------------------------------------------------------------------*/
+
+static struct list_head *weir_live_bucket(const struct weir_trace *trace,
+					  const struct weir_source *source, unsigned int cpu)
+{
+	u64 hash = trace->serial << 40 ^ source->serial << 12 ^ cpu;
+
+	return &weir_lives[hash * 0x9e3779b97f4a7c15ull >> 54];
+}
+
+static struct weir_live *weir_live_look(const struct weir_trace *trace,
+					const struct weir_source *source, unsigned int cpu)
+{
+	struct weir_live *live;
+
+	list_for_each_entry(live, weir_live_bucket(trace, source, cpu), bucket) {
+		if (live->trace == trace && live->source == source && live->cpu == cpu)
+			return live;
+	}
+	return NULL;
+}
+
+static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid, int *error)
+{
+	struct weir_live *live;
+	u64 charged = 0;
+
+	*error = weir_quota_hold(uid, WEIR_QUOTA_COPIES, &charged, sizeof(*live));
+	if (*error)
+		return NULL;
+	live = calloc(1, sizeof(*live));
+	if (!live) {
+		weir_quota_give(uid, WEIR_QUOTA_COPIES, charged);
+		*error = -ENOMEM;
+		return NULL;
+	}
+	live->maker = uid;
+	live->charged = charged;
+	live->refs = 1;
+	live->trace = place->trace;
+	live->source = place->source;
+	live->cpu = place->state.cpu;
+	pthread_mutex_init(&live->lock, NULL);
+	INIT_LIST_HEAD(&live->watched);
+	INIT_LIST_HEAD(&live->waiters);
+	weir_trace_get(live->trace);
+	weir_source_get(live->source);
+	list_add(&live->bucket, weir_live_bucket(live->trace, live->source, live->cpu));
+	return live;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------*/
+
+void weir_live_get(struct weir_live *live)
+{
+	__atomic_add_fetch(&live->refs, 1, __ATOMIC_RELAXED);
+}
+
+void weir_live_put(struct weir_live *live)
+{
+	if (__atomic_sub_fetch(&live->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	weir_live_drop_batch(live);
+	weir_quota_give(live->maker, WEIR_QUOTA_COPIES, live->charged);
+	weir_source_put(live->source);
+	weir_trace_put(live->trace);
+	pthread_mutex_destroy(&live->lock);
+	free(live);
+}
+
+/* A reader that was killed has closed when its parent hears of it, but the kernel tells us of a close when it
+ * pleases: who comes next is not sent away for that. Under the table's lock. */
+static struct weir_live *weir_live_wait(const struct weir_place *place)
+{
+	struct weir_live *live = weir_live_look(place->trace, place->source, place->state.cpu);
+	struct timespec until;
+	int err = weir_lives_opening < WEIR_LIVE_OPENERS ? 0 : ETIMEDOUT;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += WEIR_LIVE_CLOSING_MS * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	weir_lives_opening++;
+	while (live && live->open && err != ETIMEDOUT) {
+		err = pthread_cond_timedwait(&weir_lives_closed, &weir_lives_lock, &until);
+		live = weir_live_look(place->trace, place->source, place->state.cpu);
+	}
+	weir_lives_opening--;
+	return live;
+}
+
+/**
+ * weir_live_open() - become the reader of a stream
+ * @caller: who opens
+ * @place: trace, source and CPU
+ * @opened: set
+ *
+ * Return: 0; -EBUSY it has a reader; -EDQUOT; -ENOMEM.
+ */
+int weir_live_open(const struct weir_caller *caller, const struct weir_place *place,
+		   struct weir_live **opened)
+{
+	pid_t process = weir_caller_process(caller);
+	struct weir_live *live;
+	int err = 0;
+
+	pthread_mutex_lock(&weir_lives_lock);
+	live = weir_live_wait(place);
+	if (live && live->open)
+		err = -EBUSY;
+	else if (!live)
+		live = weir_live_new(place, caller->uid, &err);
+	if (!err) {
+		live->open = true;
+		weir_live_get(live);
+	}
+	pthread_mutex_unlock(&weir_lives_lock);
+	if (err)
+		return err;
+	pthread_mutex_lock(&live->lock);
+	live->reader = caller->uid;
+	live->process = process;
+	live->told = 0;
+	pthread_mutex_unlock(&live->lock);
+	*opened = live;
+	return 0;
+}
+
+/* What was made ahead and not read to its end will be made again. */
+void weir_live_close(struct weir_live *live)
+{
+	weir_waiter_poll(live, NULL);
+	pthread_mutex_lock(&live->lock);
+	weir_live_drop_batch(live);
+	live->made = live->done;
+	live->empty = 0;
+	pthread_mutex_unlock(&live->lock);
+	pthread_mutex_lock(&weir_lives_lock);
+	live->open = false;
+	pthread_cond_broadcast(&weir_lives_closed);
+	pthread_mutex_unlock(&weir_lives_lock);
+	weir_live_put(live);
+}
+
+/* A state is worth to be kept while there may be more to read; at the end, nothing is. */
+static bool weir_live_is_over(const struct weir_live *live)
+{
+	return !live->open && (READ_ONCE(live->trace->gone) || READ_ONCE(live->source->gone));
+}
+
+void weir_live_sweep(bool all)
+{
+	struct list_head over;
+	struct weir_live *live, *next;
+	unsigned int i;
+
+	INIT_LIST_HEAD(&over);
+	pthread_mutex_lock(&weir_lives_lock);
+	for (i = 0; i < WEIR_LIVE_BUCKETS; i++) {
+		list_for_each_entry_safe(live, next, &weir_lives[i], bucket) {
+			if (!all && !weir_live_is_over(live))
+				continue;
+			list_del(&live->bucket);
+			list_add(&live->bucket, &over);
+		}
+	}
+	pthread_mutex_unlock(&weir_lives_lock);
+	list_for_each_entry_safe(live, next, &over, bucket)
+		weir_live_put(live);
+}
+
+/* Bytes of the ring that live readers have taken, in the trace's epoch: for status. */
+u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace *trace,
+		       unsigned int cpu)
+{
+	struct weir_live *live;
+	u64 bytes = 0;
+
+	pthread_mutex_lock(&weir_lives_lock);
+	live = weir_live_look(trace, source, cpu);
+	if (live)
+		weir_live_get(live);
+	pthread_mutex_unlock(&weir_lives_lock);
+	if (!live)
+		return 0;
+	pthread_mutex_lock(&live->lock);
+	if (live->done.epoch == READ_ONCE(trace->epoch))
+		bytes = live->done.bytes;
+	pthread_mutex_unlock(&live->lock);
+	weir_live_put(live);
+	return bytes;
+}
+
+/* ---- reading: under the stream's lock -------------------------------------------------------------*/
+
+/*
+ * How much a request of `len` bytes gets: whole packets, or a piece of one that is larger.
+ *
+ * The kernel splits what is larger than WEIR_READ_MAX, and goes on asking as long as it gets all that it asked
+ * for. Such a request must not be filled by the last of what is there: the next one would wait, and with it what
+ * the reader has already. A page less may be such a request, too, where the reader's buffer is not aligned.
+ */
+static size_t weir_live_portion(const struct weir_live_batch *batch, size_t len)
+{
+	size_t there = batch->end - batch->start, n = 0, before = 0;
+	unsigned int i;
+
+	for (i = batch->at; i < batch->nr && batch->packet[i].end - batch->start <= len; i++) {
+		before = n;
+		n = batch->packet[i].end - batch->start;
+	}
+	if (!n)
+		n = min(there, len);
+	if (n < len || n < there || len <= WEIR_READ_MAX - 4096)
+		return n;
+	return before ? before : n - 1;
+}
+
+/* The reader has got so much. Whole packets are taken; the writer may have their room. */
+static void weir_live_took(struct weir_live *live, size_t len)
+{
+	struct weir_live_batch *batch = live->batch;
+	const struct weir_backend *backend = live->source->backend;
+
+	batch->start += len;
+	while (batch->at < batch->nr && batch->packet[batch->at].end <= batch->start)
+		live->done = batch->packet[batch->at++].state;
+	if (batch->start == batch->end)
+		live->done = live->made;
+	if (live->done.position == live->published || !backend->consume)
+		return;
+	live->published = live->done.position;
+	backend->consume(live->source, live->trace->slot, live->cpu, live->done.epoch,
+			 live->done.position);
+}
+
+/* Its metadata is to know the events that it has got. */
+static void weir_live_tell(struct weir_live *live)
+{
+	if (live->told >= live->count)
+		return;
+	live->told = live->count;
+	weir_view_outdated(live->process, live->trace, live->source, live->count);
+}
+
+/* `err`: what weir_live_fill() said, not 0. A reply that the kernel did not take was not read. */
+static void weir_live_reply(struct weir_live *live, fuse_req_t req, size_t len, int err)
+{
+	size_t n;
+
+	if (err == -ENODATA || !len) {
+		fuse_reply_buf(req, NULL, 0);
+	} else if (err < 0) {
+		fuse_reply_err(req, -err);
+	} else {
+		weir_live_tell(live);
+		n = weir_live_portion(live->batch, len);
+		if (!fuse_reply_buf(req, (char *)live->batch->data + live->batch->start, n))
+			weir_live_took(live, n);
+	}
+}
+
+void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool nonblock)
+{
+	int err;
+
+	pthread_mutex_lock(&live->lock);
+	err = weir_live_fill(live);
+	if (err)
+		weir_live_reply(live, req, len, err);
+	pthread_mutex_unlock(&live->lock);
+	if (err)
+		return;
+	err = nonblock ? -EAGAIN : weir_waiter_park(live, req, len);
+	if (err)
+		fuse_reply_err(req, -err);
+}
+
+/**
+ * weir_live_serve() - answer those who wait, as far as there are answers
+ * @live: the stream
+ *
+ * A request is taken out of its list only when its answer is there: until then an interrupt has to find it.
+ *
+ * Context: the waiters' thread.
+ * Return: whether there was something.
+ */
+bool weir_live_serve(struct weir_live *live)
+{
+	struct weir_waiter *waiter = NULL;
+	bool found = false;
+	int err;
+
+	do {
+		pthread_mutex_lock(&live->lock);
+		err = weir_live_fill(live);
+		waiter = err ? weir_waiter_take(live) : NULL;
+		if (waiter)
+			weir_live_reply(live, waiter->req, waiter->len, err);
+		pthread_mutex_unlock(&live->lock);
+		if (err)
+			found |= weir_waiter_notify(live);
+		if (waiter)
+			weir_waiter_free(waiter);
+		found |= waiter != NULL;
+	} while (waiter);
+	return found;
+}
+
+void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll)
+{
+	unsigned int events = 0;
+	int err;
+
+	if (poll)
+		weir_waiter_poll(live, poll); /* first: what comes later is told */
+	pthread_mutex_lock(&live->lock);
+	err = weir_live_fill(live);
+	pthread_mutex_unlock(&live->lock);
+	if (err)
+		events = POLLIN | POLLRDNORM;
+	if (err == -ENODATA)
+		events |= POLLHUP;
+	else if (err < 0)
+		events |= POLLERR;
+	fuse_reply_poll(req, events);
+}

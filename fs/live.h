@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * live: consuming streams, live/cpuN.
+ *
+ *   live.c         streams: their table, opening, what a read(2) is given
+ *   live_packet.c  packets out of a ring, each byte of it once
+ *   waiter.c       requests that wait, the thread that answers them, poll
+ *   switch.c       control/switch, control/switch_interval
+ *   nodes_live.c   the directory
+ *
+ * A packet is a sealed sub-buffer, or a cut: what is complete of the open one when a switch was asked for, an
+ * interval is over, or the process or its trace has ended. What was cut off a sub-buffer is not in the packet of
+ * its rest.
+ *
+ * Packets are made ahead, a batch at a time, in memory of the daemon. A stream has two states: `made`, after the
+ * last packet of the batch, and `done`, after the last one that a reader has got to its end. Only `done` is
+ * published to the writer, and a reader that goes away takes the stream back to it: the next one begins with the
+ * packet that the last one did not finish. A stream's state stays as long as its source and its trace.
+ *
+ * Locks, outermost first: a stream's, the waiters' (waiter.c). The table's (live.c) is taken alone. A stream's is
+ * held while its reader is answered, since the answer is in the batch; the kernel copies and waits for nobody.
+ */
+#ifndef WEIR_LIVE_H
+#define WEIR_LIVE_H
+
+#include "tree_i.h"
+
+#define WEIR_LIVE_PACKETS 64u /* of a batch, at most */
+
+struct weir_live_state {
+	u64 epoch;
+	u64 position;	/* in the ring; all below was taken or missed */
+	u64 time;	/* of the last packet's end */
+	u64 discarded;	/* events_discarded of it */
+	u64 seq;	/* packet_seq_num of it, or of the last one that was missed */
+	u64 bytes;	/* of the ring that were taken */
+	u64 asked;	/* how many switches of the program's own were answered, */
+	u32 switched;	/* and of control/switch */
+	bool begun;	/* there was a packet */
+};
+
+struct weir_live_batch {
+	size_t size;	     /* of data */
+	size_t start, end;   /* of what is there to be read */
+	unsigned int nr, at; /* packets; the one that `start` is in */
+	struct {
+		size_t end;
+		struct weir_live_state state; /* when it has been read */
+	} packet[WEIR_LIVE_PACKETS];
+	u64 charged;
+	u8 data[];
+};
+
+struct weir_live {
+	struct list_head bucket; /* of the table */
+	unsigned int refs;	 /* table, open file, waiting requests, who works with it */
+	bool open;		 /* the table's lock */
+	struct weir_trace *trace;
+	struct weir_source *source;
+	unsigned int cpu;
+	u64 charged; /* to `maker` */
+	uid_t maker;
+
+	pthread_mutex_t lock;
+	uid_t reader;  /* who has it open: user, */
+	pid_t process; /* and process */
+	u32 told;      /* event classes that its view of metadata knows of */
+	struct weir_live_state made, done;
+	u64 published; /* to the writer: a position of done.epoch */
+	u64 empty;     /* ms: when there was nothing to be taken; 0: not known */
+	u8 uuid[16];   /* of made.epoch */
+	u32 count;     /* event classes of the batch */
+	struct weir_live_batch *batch;
+
+	/* the waiters' lock */
+	struct list_head watched; /* empty: nobody waits */
+	struct list_head waiters;
+	struct fuse_pollhandle *poll;
+};
+
+/* ---- live.c ------------------------------------------------------------------------------------*/
+
+void weir_live_init(void);
+int weir_live_open(const struct weir_caller *caller, const struct weir_place *place,
+		   struct weir_live **live);
+void weir_live_close(struct weir_live *live);
+void weir_live_get(struct weir_live *live);
+void weir_live_put(struct weir_live *live);
+void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool nonblock);
+void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll);
+bool weir_live_serve(struct weir_live *live);
+u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace *trace,
+		       unsigned int cpu);
+void weir_live_sweep(bool all);
+
+/* ---- live_packet.c: under the stream's lock -----------------------------------------------------*/
+
+int weir_live_fill(struct weir_live *live);
+void weir_live_drop_batch(struct weir_live *live);
+
+/* ---- waiter.c ----------------------------------------------------------------------------------*/
+
+struct weir_waiter {
+	struct list_head list; /* of its stream */
+	struct weir_live *live;
+	fuse_req_t req;
+	size_t len;
+	uid_t uid;
+	u64 charged;
+	bool registering, interrupted;
+	bool unwatched; /* was the last one: holds the list's reference to the stream */
+};
+
+struct weir_waiter *weir_waiter_take(struct weir_live *live);
+void weir_waiter_free(struct weir_waiter *waiter);
+bool weir_waiter_notify(struct weir_live *live);
+int weir_waiter_start(struct fuse_session *session);
+void weir_waiter_stop(void);
+void weir_waiter_kick(void);
+int weir_waiter_park(struct weir_live *live, fuse_req_t req, size_t len);
+void weir_waiter_poll(struct weir_live *live, struct fuse_pollhandle *poll);
+
+/* ---- switch.c ----------------------------------------------------------------------------------*/
+
+int weir_switch_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
+		      size_t len, bool append, const char **why);
+int weir_switch_show(const struct weir_caller *caller, const struct weir_place *place,
+		     struct weir_buf *out);
+int weir_switch_interval_store(const struct weir_caller *caller, const struct weir_place *place,
+			       char *text, size_t len, bool append, const char **why);
+int weir_switch_interval_show(const struct weir_caller *caller, const struct weir_place *place,
+			      struct weir_buf *out);
+
+#endif /* WEIR_LIVE_H */

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * waiter: requests for which there is no answer yet, and the one thread that finds it.
+ *
+ * No worker of libfuse waits for trace data: ten readers would otherwise hang the mount. A read that finds
+ * nothing is put into its stream's list and its worker goes on. While there are any, this thread looks at the
+ * streams that somebody waits for, every millisecond when something was found, down to every ten when nothing
+ * is; else it sleeps, and nobody looks at any position.
+ *
+ * A request is answered once: by who takes it out of its list, under the lock. An interrupt may come while the
+ * request is being registered, on this thread or another, and while libfuse holds the request; so its function
+ * only marks what is not registered yet, and knows requests by what is in the lists.
+ *
+ * Locks: this one is the innermost; nothing is called under it but libc.
+ */
+#include <signal.h>
+
+#include "live.h"
+
+#define WEIR_WAITER_COST 512u /* bytes charged for a request that waits, about what it takes */
+#define WEIR_PERIOD_MIN_MS 1u
+#define WEIR_PERIOD_MAX_MS 10u
+
+static struct {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool started, stop, kicked;
+	struct fuse_session *session;
+	struct list_head watched; /* streams */
+	size_t count;
+} weir_waiting = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.watched = { &weir_waiting.watched, &weir_waiting.watched },
+};
+
+/* ---- lists: under the lock -----------------------------------------------------------------------*/
+
+static void weir_live_watch(struct weir_live *live)
+{
+	if (list_empty(&live->watched)) {
+		if (!weir_waiting.count++)
+			weir_waiting.kicked = true;
+		list_add_tail(&live->watched, &weir_waiting.watched);
+		weir_live_get(live);
+	}
+	if (weir_waiting.kicked)
+		pthread_cond_signal(&weir_waiting.wake);
+}
+
+/* True: the caller puts the reference when it has let go of the lock. */
+static bool weir_live_unwatch(struct weir_live *live)
+{
+	if (list_empty(&live->watched) || !list_empty(&live->waiters) || live->poll)
+		return false;
+	list_del(&live->watched);
+	INIT_LIST_HEAD(&live->watched);
+	weir_waiting.count--;
+	return true;
+}
+
+static struct weir_waiter *weir_waiter_find(fuse_req_t req)
+{
+	struct weir_waiter *waiter;
+	struct weir_live *live;
+
+	list_for_each_entry(live, &weir_waiting.watched, watched) {
+		list_for_each_entry(waiter, &live->waiters, list) {
+			if (waiter->req == req)
+				return waiter;
+		}
+	}
+	return NULL;
+}
+
+/* ---- one request ---------------------------------------------------------------------------------*/
+
+/* Out of its list: now it is the caller's, who answers it. Under the lock. */
+static void weir_waiter_remove(struct weir_waiter *waiter)
+{
+	list_del(&waiter->list);
+	waiter->unwatched = weir_live_unwatch(waiter->live);
+}
+
+void weir_waiter_free(struct weir_waiter *waiter)
+{
+	weir_quota_give(waiter->uid, WEIR_QUOTA_COPIES, waiter->charged);
+	if (waiter->unwatched)
+		weir_live_put(waiter->live);
+	free(waiter);
+}
+
+static void weir_waiter_interrupted(fuse_req_t req, void *unused)
+{
+	struct weir_waiter *waiter;
+
+	(void)unused;
+	pthread_mutex_lock(&weir_waiting.lock);
+	waiter = weir_waiter_find(req);
+	if (waiter && waiter->registering) {
+		waiter->interrupted = true;
+		waiter = NULL;
+	}
+	if (waiter)
+		weir_waiter_remove(waiter);
+	pthread_mutex_unlock(&weir_waiting.lock);
+	if (!waiter)
+		return;
+	fuse_reply_err(req, EINTR);
+	weir_waiter_free(waiter);
+}
+
+static struct weir_waiter *weir_waiter_new(struct weir_live *live, fuse_req_t req, size_t len,
+					   int *error)
+{
+	struct weir_waiter *waiter = calloc(1, sizeof(*waiter));
+
+	*error = -ENOMEM;
+	if (!waiter)
+		return NULL;
+	waiter->uid = live->reader;
+	*error = weir_quota_hold(waiter->uid, WEIR_QUOTA_COPIES, &waiter->charged,
+				 WEIR_WAITER_COST);
+	if (*error) {
+		free(waiter);
+		return NULL;
+	}
+	waiter->live = live;
+	waiter->req = req;
+	waiter->len = len;
+	waiter->registering = true;
+	return waiter;
+}
+
+/**
+ * weir_waiter_park() - a read waits for its answer
+ * @live: the stream
+ * @req: the request; not the caller's any more when this returns 0
+ * @len: bytes that it asks for
+ *
+ * Context: a worker of libfuse, which holds a reference to the stream.
+ * Return: 0; -ENOMEM, -EDQUOT.
+ */
+int weir_waiter_park(struct weir_live *live, fuse_req_t req, size_t len)
+{
+	struct weir_waiter *waiter;
+	bool interrupted;
+	int err;
+
+	waiter = weir_waiter_new(live, req, len, &err);
+	if (!waiter)
+		return err;
+	pthread_mutex_lock(&weir_waiting.lock);
+	list_add_tail(&waiter->list, &live->waiters);
+	weir_live_watch(live);
+	pthread_mutex_unlock(&weir_waiting.lock);
+	fuse_req_interrupt_func(req, weir_waiter_interrupted, NULL);
+	pthread_mutex_lock(&weir_waiting.lock);
+	waiter->registering = false;
+	interrupted = waiter->interrupted;
+	if (interrupted)
+		weir_waiter_remove(waiter);
+	pthread_mutex_unlock(&weir_waiting.lock);
+	if (!interrupted)
+		return 0;
+	weir_waiter_free(waiter);
+	return -EINTR;
+}
+
+/**
+ * weir_waiter_poll() - somebody wants to be told when a read would be answered
+ * @live: the stream
+ * @poll: how to tell; taken over. NULL: nobody does any more
+ */
+void weir_waiter_poll(struct weir_live *live, struct fuse_pollhandle *poll)
+{
+	struct fuse_pollhandle *old;
+	bool unwatched = false;
+
+	pthread_mutex_lock(&weir_waiting.lock);
+	old = live->poll;
+	live->poll = poll;
+	if (poll)
+		weir_live_watch(live);
+	else
+		unwatched = weir_live_unwatch(live);
+	pthread_mutex_unlock(&weir_waiting.lock);
+	if (old)
+		fuse_pollhandle_destroy(old);
+	if (unwatched)
+		weir_live_put(live);
+}
+
+/* ---- the thread ----------------------------------------------------------------------------------*/
+
+/* The first request of a stream, out of its list; NULL: there is none. */
+struct weir_waiter *weir_waiter_take(struct weir_live *live)
+{
+	struct weir_waiter *waiter, *found = NULL;
+
+	pthread_mutex_lock(&weir_waiting.lock);
+	list_for_each_entry(waiter, &live->waiters, list) {
+		if (waiter->registering)
+			continue;
+		found = waiter;
+		weir_waiter_remove(waiter);
+		break;
+	}
+	pthread_mutex_unlock(&weir_waiting.lock);
+	return found;
+}
+
+/* Tells who polls; false: nobody does. */
+bool weir_waiter_notify(struct weir_live *live)
+{
+	struct fuse_pollhandle *poll;
+	bool unwatched;
+
+	pthread_mutex_lock(&weir_waiting.lock);
+	poll = live->poll;
+	live->poll = NULL;
+	unwatched = weir_live_unwatch(live);
+	pthread_mutex_unlock(&weir_waiting.lock);
+	if (poll) {
+		fuse_lowlevel_notify_poll(poll);
+		fuse_pollhandle_destroy(poll);
+	}
+	if (unwatched)
+		weir_live_put(live);
+	return poll;
+}
+
+/* Each stream once. */
+static bool weir_waiting_round(void)
+{
+	struct weir_live *live;
+	bool found = false;
+	size_t left;
+
+	pthread_mutex_lock(&weir_waiting.lock);
+	for (left = weir_waiting.count; left && weir_waiting.count; left--) {
+		live = list_entry(weir_waiting.watched.next, struct weir_live, watched);
+		list_del(&live->watched);
+		list_add_tail(&live->watched, &weir_waiting.watched);
+		weir_live_get(live);
+		pthread_mutex_unlock(&weir_waiting.lock);
+		found |= weir_live_serve(live);
+		weir_live_put(live);
+		pthread_mutex_lock(&weir_waiting.lock);
+	}
+	pthread_mutex_unlock(&weir_waiting.lock);
+	return found;
+}
+
+/* Until the next round; false: there is none. */
+static bool weir_waiting_sleep(unsigned int period)
+{
+	struct timespec until;
+	bool stop;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += period * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&weir_waiting.lock);
+	while (!weir_waiting.stop && !weir_waiting.kicked && err != ETIMEDOUT) {
+		if (weir_waiting.count)
+			err = pthread_cond_timedwait(&weir_waiting.wake, &weir_waiting.lock, &until);
+		else
+			pthread_cond_wait(&weir_waiting.wake, &weir_waiting.lock);
+	}
+	weir_waiting.kicked = false;
+	stop = weir_waiting.stop;
+	pthread_mutex_unlock(&weir_waiting.lock);
+	return !stop;
+}
+
+static void *weir_waiting_run(void *unused)
+{
+	unsigned int period = WEIR_PERIOD_MAX_MS;
+
+	(void)unused;
+	urcu_memb_register_thread();
+	while (weir_waiting_sleep(period))
+		period = weir_waiting_round() ? WEIR_PERIOD_MIN_MS :
+						min(period * 2, WEIR_PERIOD_MAX_MS);
+	urcu_memb_unregister_thread();
+	return NULL;
+}
+
+/* Look again at once: somebody has asked for a switch. Any thread. */
+void weir_waiter_kick(void)
+{
+	pthread_mutex_lock(&weir_waiting.lock);
+	weir_waiting.kicked = true;
+	pthread_cond_signal(&weir_waiting.wake);
+	pthread_mutex_unlock(&weir_waiting.lock);
+}
+
+int weir_waiter_start(struct fuse_session *session)
+{
+	pthread_condattr_t attr;
+	sigset_t all, old;
+	int err;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&weir_waiting.wake, &attr);
+	pthread_condattr_destroy(&attr);
+	weir_waiting.session = session;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&weir_waiting.thread, NULL, weir_waiting_run, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	weir_waiting.started = !err;
+	return -err;
+}
+
+/* Who still waits is told that nobody will answer any more. No worker runs now. */
+static void weir_waiting_dismiss(void)
+{
+	struct weir_waiter *waiter;
+	struct weir_live *live;
+
+	while (weir_waiting.count) {
+		live = list_entry(weir_waiting.watched.next, struct weir_live, watched);
+		waiter = weir_waiter_take(live);
+		if (waiter) {
+			fuse_reply_err(waiter->req, ENOTCONN);
+			weir_waiter_free(waiter);
+		} else {
+			weir_waiter_poll(live, NULL);
+		}
+	}
+}
+
+void weir_waiter_stop(void)
+{
+	if (!weir_waiting.started)
+		return;
+	pthread_mutex_lock(&weir_waiting.lock);
+	weir_waiting.stop = true;
+	pthread_cond_signal(&weir_waiting.wake);
+	pthread_mutex_unlock(&weir_waiting.lock);
+	pthread_join(weir_waiting.thread, NULL);
+	weir_waiting.started = false;
+	weir_waiting_dismiss();
+}

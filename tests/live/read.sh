@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# live/cpuN: packets once and whole, whatever reads them and however often readers go; waiting, not waiting, ends.
+. "${top_srcdir:-.}/tests/stress/common.sh"
+lively=$top_builddir/tests/live/lively tick=$top_builddir/tests/mount/tick
+need rsync tar taskset dd
+weir_mount
+
+dir() { echo "$mnt/$1/"*-[0-9]*; }	# TRACE: of its only process
+hold() {	# NAME COMMAND...: runs it with its standard input held by descriptor 9 until `let_go`; sets $held
+	rm -f "$tmp/hold"
+	mkfifo "$tmp/hold"
+	"${@:2}" <"$tmp/hold" >"$tmp/$1.out" 2>&1 &
+	held=$!
+	exec 9>"$tmp/hold"
+}
+let_go() { exec 9>&-; wait "$held"; }
+ticks() {	# EVENTS: on CPU 0, written and held
+	hold tick taskset -c 0 "$tick" "$1" 1 wait
+	wait_for grep -q done "$tmp/tick.out"
+}
+drain() {	# DIR OUT: all streams to their ends, metadata after them
+	local s
+	mkdir -p "$2"
+	for s in "$1"/live/cpu*; do
+		timeout 60 cat "$s" >"$2/${s##*/}" || fail "cat ${s##*/} ends" "status $?"
+		[ -s "$2/${s##*/}" ] || rm "$2/${s##*/}"
+	done
+	cat "$1/metadata" >"$2/metadata"
+}
+ends() {	# NAME PID: a child, well
+	if wait "$2"; then pass "$1"; else fail "$1" "status $?" "$(cat "$tmp/out")"; fi
+}
+asleep() { grep -q request_wait_answer "/proc/$1/wchan"; }	# PID: waits for the daemon
+
+# ---- what an ended process left: everything, exactly
+new_trace ended subbuf_size=4K subbuf_count=1024 mode=overwrite
+write_all -t 4 -n 20000 -m -s -x
+for p in "$mnt"/ended/*-[0-9]*; do drain "$p" "$tmp/ended/${p##*/}"; done
+counted_in() {	# NAME MODE DIR
+	local out
+	if out=$("$tmp/ctfread" -m "$2" -c "$counts" "$3" 2>&1); then pass "$1: $out"; else fail "$1" "$out"; fi
+}
+counted_in "all of an ended process is read" exact "$tmp/ended"
+ok "and decodes" bt "$tmp/ended"
+is "status knows what was taken" \
+	"$(awk '/^writer/ && $4 != $5' "$mnt/ended/status")" ""
+is "there is no more" "$(cat "$mnt"/ended/*-[0-9]*/live/cpu0 | wc -c)" 0
+drop ended
+
+# ---- reads of every size; each takes the stream to its end
+for how in "small" "vector" "dd bs=4K" "dd bs=4M" "dd bs=5000" "cat"; do
+	weir_trace t subbuf_size=4K subbuf_count=256
+	taskset -c 0 "$tick" 20000
+	settle
+	d=$(dir t)
+	mkdir "$tmp/d"
+	case $how in
+	dd*) dd "if=$d/live/cpu0" "of=$tmp/d/cpu0" "${how#dd }" 2>/dev/null ;;
+	cat) cat "$d/live/cpu0" >"$tmp/d/cpu0" ;;
+	*) "$lively" "$how" "$d/live/cpu0" "$tmp/d/cpu0" ;;
+	esac
+	cat "$d/metadata" >"$tmp/d/metadata"
+	is "$how: all events" "$(bt "$tmp/d" | wc -l)" 20000
+	rm -r "$tmp/d"
+	rmdir "$mnt/t"
+done
+
+# A sub-buffer larger than a request, and packets that are multiples of one.
+weir_trace t subbuf_size=4M subbuf_count=4 context=none
+taskset -c 0 "$tick" 400000
+settle
+d=$(dir t)
+mkdir "$tmp/d"
+dd "if=$d/live/cpu0" "of=$tmp/d/cpu0" bs=4M 2>/dev/null
+cat "$d/metadata" >"$tmp/d/metadata"
+is "packets of megabytes" "$(bt "$tmp/d" | wc -l)" 400000
+rm -r "$tmp/d"
+rmdir "$mnt/t"
+
+# ---- waiting
+weir_trace t subbuf_size=4K subbuf_count=256
+ticks 10
+d=$(dir t)
+live=$d/live/cpu0
+timeout 1 cat "$live" >"$tmp/out"
+is "a packet that is not complete is waited for" "$? $(wc -c <"$tmp/out")" "124 0"
+out=$(dd "if=$live" iflag=nonblock bs=4K 2>&1)
+like "O_NONBLOCK" "$out" 'Resource temporarily unavailable'
+reader() { env --default-signal=INT cat "$live" >"$tmp/out" 9>&- & cat=$!; wait_for asleep $cat; }
+reader
+out=$(cat "$live" 2>&1)
+like "a second reader" "$out" 'Device or resource busy'
+for sig in INT KILL TERM; do
+	kill -$sig $cat
+	wait $cat 2>/dev/null
+	is "SIG$sig ends a reader that waits" "$?" "$((128 + $(kill -l $sig)))"
+	reader
+done
+kill $cat
+wait $cat 2>/dev/null
+"$lively" interrupted "$live" >"$tmp/out" 2>&1 9>&- &
+reader=$!
+wait_for grep -q interrupted "$tmp/out"
+echo all >"$mnt/t/control/switch"
+ends "a signal interrupts, the next read waits again and gets what there is" $reader
+let_go
+is "nothing is left at the end of the process" "$(cat "$live" | wc -c)" 0
+ok "the end is seen again" test -z "$(cat "$live")"
+rmdir "$mnt/t"
+
+# ---- a reader that goes in the middle of a packet: the next one begins with it
+weir_trace t subbuf_size=64K subbuf_count=64 mode=discard
+ticks 20000
+is "head -c" "$(head -c 100000 "$(dir t)/live/cpu0" | wc -c)" 100000
+let_go
+rmdir "$mnt/t"
+
+new_trace t subbuf_size=64K subbuf_count=64 mode=discard
+hold writer env LD_PRELOAD="$(weir_preload)" taskset -c 0 "$tmp/writer" -w -n 40000 "$counts"
+wait_for grep -q written "$tmp/writer.out"
+settle
+d=$(dir t)
+mkdir "$tmp/d"
+for bytes in 1 100000 65536 10 100000 250000 77; do
+	dd "if=$d/live/cpu0" bs=$bytes count=1 2>/dev/null >"$tmp/part"
+	"$lively" trim "$tmp/part" >/dev/null
+	cat "$tmp/part" >>"$tmp/d/cpu0"
+done
+let_go
+settle
+cat "$d/live/cpu0" >>"$tmp/d/cpu0"
+cat "$d/metadata" >"$tmp/d/metadata"
+mkdir "$tmp/all"
+mv "$tmp/d" "$tmp/all/writer"
+counted_in "readers that went within a packet took nothing with them" exact "$tmp/all"
+rm -r "$tmp/all"
+rmdir "$mnt/t"
+
+# ---- clear: the stream goes on with the new epoch, under another uuid
+weir_trace t
+echo one >"$mnt/t/marker"
+cat "$mnt/t/marker-0/live/cpu0" >"$tmp/out" &
+cat=$!
+wait_for asleep $cat
+echo all >"$mnt/t/control/switch"
+wait_for test -s "$tmp/out"
+echo two >"$mnt/t/marker"
+echo 1 >"$mnt/t/control/clear"
+echo three >"$mnt/t/marker"
+rmdir "$mnt/t"
+ends "clear: the reader goes on with the new epoch, until the trace ends" $cat
+is "each epoch's packets have their uuid" "$("$lively" uuids "$tmp/out")" 2
+is "what was cleared is not read" "$(grep -aoE 'one|two|three' "$tmp/out" | paste -sd' ')" "one three"
+
+# ---- the trace goes: what is there is read, then it ends
+weir_trace t subbuf_size=4K subbuf_count=64
+ticks 500
+d=$(dir t)
+mkdir "$tmp/d"
+cat "$d/metadata" >"$tmp/d/metadata"
+cat "$d/live/cpu0" >"$tmp/d/cpu0" 9>&- &
+cat=$!
+wait_for asleep $cat
+rmdir "$mnt/t"
+ends "rmdir ends a reader" $cat
+is "who has read everything first" "$(bt "$tmp/d" | wc -l)" 500
+rm -r "$tmp/d"
+let_go
+
+# ---- the marker
+weir_trace t
+echo one >"$mnt/t/marker"
+mkdir "$tmp/d"
+cat "$mnt/t/marker-0/live/cpu0" >"$tmp/d/cpu0" &
+cat=$!
+wait_for asleep $cat
+echo two >"$mnt/t/marker"
+echo 0 >"$mnt/t/control/switch"
+wait_for test -s "$tmp/d/cpu0"
+echo three >"$mnt/t/marker"
+not_ok "the marker has one stream" test -e "$mnt/t/marker-0/live/cpu1"
+cat "$mnt/t/marker-0/metadata" >"$tmp/d/metadata"
+rmdir "$mnt/t"
+wait $cat
+is "the marker" "$(bt "$tmp/d" | grep -oE 'text = "[a-z]+"' | paste -sd' ')" 'text = "one" text = "two" text = "three"'
+rm -r "$tmp/d"
+
+# ---- epoll
+weir_trace t subbuf_size=4K subbuf_count=64
+ticks 1000
+d=$(dir t)
+mkdir "$tmp/d"
+"$lively" poll "$d/live/cpu0" "$tmp/d/cpu0" >"$tmp/out" 2>&1 9>&- &
+reader=$!
+wait_for grep -q empty "$tmp/out"
+cat "$d/metadata" >"$tmp/d/metadata"
+echo all >"$mnt/t/control/switch"
+wait_for test "$(grep -c empty "$tmp/out")" -ge 1
+let_go
+ends "epoll: a reader that never waits in read(2)" $reader
+is "gets everything" "$(bt "$tmp/d" | wc -l)" 1000
+rm -r "$tmp/d"
+rmdir "$mnt/t"
