@@ -44,7 +44,7 @@ static int weir_event_remember(const struct weir_desc *desc)
 	struct weir_event_id *known;
 	int id;
 
-	list_for_each_entry(known, &weir_event_ids, list)
+	list_for_each_entry (known, &weir_event_ids, list)
 		if (!memcmp(known->desc, desc, desc->size))
 			return known->id;
 	known = kmalloc(sizeof(*known) + desc->size, GFP_KERNEL);
@@ -68,7 +68,8 @@ static int weir_event_describe(struct weir_kernel_event *event)
 
 	if (!desc)
 		return -ENOMEM;
-	id = weir_desc_write(desc, WEIR_DESC_MAX, event->name, event->nr_fields, event->names, event->types);
+	id = weir_desc_write(desc, WEIR_DESC_MAX, event->name, event->nr_fields, event->names,
+			     event->types);
 	if (id > 0)
 		id = weir_event_remember(desc);
 	kfree(desc);
@@ -160,7 +161,7 @@ void weir_events_update(u64 kernel)
 	gone = weir_events_wanted & ~kernel;
 	weir_events_wanted = kernel;
 	weir_probes_each(weir_probe_update, kernel);
-	list_for_each_entry(event, &weir_events, list)
+	list_for_each_entry (event, &weir_events, list)
 		weir_event_switch(event, kernel >> event->bit & 1);
 	mutex_unlock(&weir_event_lock);
 	if (gone)
@@ -200,7 +201,7 @@ void weir_events_exit(void)
 	struct weir_event_id *id, *next;
 
 	weir_events_update(0);
-	list_for_each_entry_safe(id, next, &weir_event_ids, list)
+	list_for_each_entry_safe (id, next, &weir_event_ids, list)
 		kfree(id);
 	tracepoint_synchronize_unregister();
 }

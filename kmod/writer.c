@@ -41,7 +41,8 @@
 
 static unsigned int weir_published_again;
 module_param_named(published_again, weir_published_again, uint, 0444);
-MODULE_PARM_DESC(published_again, "about how often a writer was interrupted between publishing and leaving");
+MODULE_PARM_DESC(published_again,
+		 "about how often a writer was interrupted between publishing and leaving");
 
 static __always_inline u64 weir_clock_now(const struct weir_clock *clock)
 {
@@ -65,8 +66,8 @@ static __always_inline unsigned int weir_writer_enter(struct weir_writer *writer
 
 /* Who nests after the load of reserve leaves the publication to this one, until nest is 0: then it publishes itself.
  * In between lies a moment in which neither does, hence the second look. `lost`: there may be no record at all. */
-static __always_inline void weir_writer_leave(struct weir_writer *writer, struct weir_ring *ring, unsigned int nest,
-					      bool lost)
+static __always_inline void weir_writer_leave(struct weir_writer *writer, struct weir_ring *ring,
+					      unsigned int nest, bool lost)
 {
 	u64 reserve;
 
@@ -79,7 +80,7 @@ static __always_inline void weir_writer_leave(struct weir_writer *writer, struct
 		reserve = READ_ONCE(writer->reserve);
 		if (!lost || reserve)
 			smp_store_release(&ring->position, reserve); /* append:B */
-		barrier(); /* publish:D */
+		barrier();					     /* publish:D */
 		WRITE_ONCE(writer->nest, 0);
 		barrier(); /* publish:D */
 		if (likely(READ_ONCE(writer->reserve) == reserve))
@@ -95,7 +96,8 @@ static __always_inline void weir_writer_leave(struct weir_writer *writer, struct
 /* May a packet be opened whose end is `claim`? */
 static bool weir_writer_room(const struct weir_buffer *buffer, u64 claim)
 {
-	u64 position = READ_ONCE(buffer->ring->position), size = weir_epoch_subbuf_size(buffer->epoch), open = 0;
+	u64 position = READ_ONCE(buffer->ring->position),
+	    size = weir_epoch_subbuf_size(buffer->epoch), open = 0;
 	if (position && !(position & WEIR_RING_NOTHING))
 		open = (position - 1) & ~(size - 1);
 	return claim - open <= weir_epoch_ring_size(buffer->epoch);
@@ -111,7 +113,8 @@ static void weir_writer_claim(struct weir_ring *ring, u64 claim)
 	smp_wmb(); /* switch:A */
 }
 
-static void weir_writer_packet(struct weir_buffer *buffer, u64 time, const struct weir_ring_step *step)
+static void weir_writer_packet(struct weir_buffer *buffer, u64 time,
+			       const struct weir_ring_step *step)
 {
 	u64 mask = weir_epoch_ring_size(buffer->epoch) - 1;
 	struct weir_relay *relay = &buffer->relay;
@@ -128,14 +131,16 @@ static void weir_writer_packet(struct weir_buffer *buffer, u64 time, const struc
 	new = weir_relay_header(relay, &relay->own, step->start & mask);
 	if (new) {
 		memcpy(new, header, WEIR_SEAL_BEGIN);
-		memcpy(new + WEIR_SEAL_END, header + WEIR_SEAL_END, sizeof(step->header) - WEIR_SEAL_END);
+		memcpy(new + WEIR_SEAL_END, header + WEIR_SEAL_END,
+		       sizeof(step->header) - WEIR_SEAL_END);
 	}
 	WRITE_ONCE(buffer->ring->begin, time);
 	WRITE_ONCE(buffer->writer.begin, time);
 }
 
 /* One try to reserve what `step` says. -ENOSPC, -EAGAIN: somebody was faster. */
-static int weir_writer_open(struct weir_buffer *buffer, u64 position, u64 time, const struct weir_ring_step *step)
+static int weir_writer_open(struct weir_buffer *buffer, u64 position, u64 time,
+			    const struct weir_ring_step *step)
 {
 	if (!weir_writer_room(buffer, step->claim))
 		return -ENOSPC;
@@ -147,7 +152,8 @@ static int weir_writer_open(struct weir_buffer *buffer, u64 position, u64 time, 
 }
 
 /* Reserves a record wherever it goes. Its start, and its time; 0: it is lost. */
-static u64 weir_writer_reserve(struct weir_buffer *buffer, const struct weir_clock *clock, size_t len, u64 *time)
+static u64 weir_writer_reserve(struct weir_buffer *buffer, const struct weir_clock *clock,
+			       size_t len, u64 *time)
 {
 	struct weir_writer *writer = &buffer->writer;
 	struct weir_ring_state state = { .epoch = buffer->epoch };
@@ -158,10 +164,12 @@ static u64 weir_writer_reserve(struct weir_buffer *buffer, const struct weir_clo
 		state.position = READ_ONCE(writer->reserve);
 		state.begin = READ_ONCE(writer->begin);
 		*time = weir_clock_now(clock);
-		switch (weir_ring_plan(buffer->ring, &state, buffer->epoch, buffer->cpu, *time, len, &step)) {
+		switch (weir_ring_plan(buffer->ring, &state, buffer->epoch, buffer->cpu, *time, len,
+				       &step)) {
 		case WEIR_PLAN_APPEND:
 			err = 0;
-			if (cmpxchg_local(&writer->reserve, state.position, step.next) != state.position)
+			if (cmpxchg_local(&writer->reserve, state.position, step.next) !=
+			    state.position)
 				err = -EAGAIN;
 			break;
 		case WEIR_PLAN_SWITCH:
@@ -203,8 +211,8 @@ int weir_writer_switch(struct weir_buffer *buffer, const struct weir_clock *cloc
 		if (!position || (position & mask) == WEIR_PACKET_HEADER)
 			break;
 		err = -ENOSPC;
-		if (weir_ring_plan_packet(buffer->ring, position, buffer->epoch, buffer->cpu, time, &step) ==
-		    WEIR_PLAN_SWITCH)
+		if (weir_ring_plan_packet(buffer->ring, position, buffer->epoch, buffer->cpu, time,
+					  &step) == WEIR_PLAN_SWITCH)
 			err = weir_writer_open(buffer, position, time, &step);
 	} while (err == -EAGAIN);
 	weir_writer_leave(writer, buffer->ring, nest, true);
@@ -235,15 +243,18 @@ static __always_inline void weir_writer_copy(u64 *to, const u64 *from, size_t le
 	}
 }
 
-static noinline void weir_writer_store(struct weir_buffer *buffer, u64 start, const u64 *record, size_t len)
+static noinline void weir_writer_store(struct weir_buffer *buffer, u64 start, const u64 *record,
+				       size_t len)
 {
 	size_t offset = start & (weir_epoch_ring_size(buffer->epoch) - 1);
 
-	weir_relay_write(&buffer->relay, offset, record, weir_align8(len)); /* all pages are there: cannot fail */
+	weir_relay_write(&buffer->relay, offset, record,
+			 weir_align8(len)); /* all pages are there: cannot fail */
 }
 
 /* The rest of an append that has found the record to leave its page. The record's first word holds its id. */
-static noinline void weir_writer_append_long(struct weir_buffer *buffer, const struct weir_clock *clock, u64 *record,
+static noinline void weir_writer_append_long(struct weir_buffer *buffer,
+					     const struct weir_clock *clock, u64 *record,
 					     size_t len, unsigned int nest)
 {
 	struct weir_writer *writer = &buffer->writer;
@@ -259,8 +270,9 @@ static noinline void weir_writer_append_long(struct weir_buffer *buffer, const s
 	weir_writer_leave(writer, buffer->ring, nest, true);
 }
 
-static __always_inline void weir_writer_append(struct weir_buffer *buffer, const struct weir_clock *clock, u16 id,
-					       u64 *record, size_t len)
+static __always_inline void weir_writer_append(struct weir_buffer *buffer,
+					       const struct weir_clock *clock, u16 id, u64 *record,
+					       size_t len)
 {
 	struct weir_writer *writer = &buffer->writer;
 	unsigned int nest = weir_writer_enter(writer);
@@ -271,7 +283,8 @@ static __always_inline void weir_writer_append(struct weir_buffer *buffer, const
 		old = READ_ONCE(writer->reserve);
 		time = weir_clock_now(clock);
 		start = weir_align8(old);
-		if (unlikely(!weir_ring_fits(PAGE_SIZE - 1, old, READ_ONCE(writer->begin), time, len))) {
+		if (unlikely(!weir_ring_fits(PAGE_SIZE - 1, old, READ_ONCE(writer->begin), time,
+					     len))) {
 			*record = id;
 			weir_writer_append_long(buffer, clock, record, len, nest);
 			return;
@@ -280,14 +293,15 @@ static __always_inline void weir_writer_append(struct weir_buffer *buffer, const
 	*record = time << WEIR_TIME_SHIFT | id;
 	page = weir_relay_hit(&buffer->relay, PAGE_SHIFT, start & writer->mask);
 	if (likely(page))
-		weir_writer_copy(page_address(READ_ONCE(page->page)) + (start & (PAGE_SIZE - 1)), record, weir_align8(len));
+		weir_writer_copy(page_address(READ_ONCE(page->page)) + (start & (PAGE_SIZE - 1)),
+				 record, weir_align8(len));
 	else
 		weir_writer_store(buffer, start, record, len);
 	weir_writer_leave(writer, buffer->ring, nest, false);
 }
 
-static __always_inline void weir_writer_slot(const struct weir_tracing *tracing, unsigned int n, unsigned int cpu,
-					     u16 id, u8 *fields, size_t len)
+static __always_inline void weir_writer_slot(const struct weir_tracing *tracing, unsigned int n,
+					     unsigned int cpu, u16 id, u8 *fields, size_t len)
 {
 	const struct weir_tracing_slot *slot = &tracing->slot[n];
 	struct weir_buffer *buffer = slot->buffer[cpu];
@@ -301,7 +315,8 @@ static __always_inline void weir_writer_slot(const struct weir_tracing *tracing,
 		put_unaligned_le32(current->pid, fields);
 		len += sizeof(u32);
 	}
-	weir_writer_append(buffer, &tracing->clock, id, (u64 *)(fields - sizeof(u64)), len + sizeof(u64));
+	weir_writer_append(buffer, &tracing->clock, id, (u64 *)(fields - sizeof(u64)),
+			   len + sizeof(u64));
 }
 
 void notrace weir_kernel_write(const struct weir_kernel_event *event, void *fields, size_t len)
@@ -313,7 +328,8 @@ void notrace weir_kernel_write(const struct weir_kernel_event *event, void *fiel
 	tracing = rcu_dereference_raw_check(weir_tracing);
 	put_unaligned(0ull, (u64 *)(fields + len));
 	for (wanted = tracing->wanted[event->bit]; wanted; wanted &= wanted - 1)
-		weir_writer_slot(tracing, __builtin_ctz(wanted), raw_smp_processor_id(), event->id, fields, len);
+		weir_writer_slot(tracing, __builtin_ctz(wanted), raw_smp_processor_id(), event->id,
+				 fields, len);
 	preempt_enable_notrace();
 }
 EXPORT_SYMBOL_GPL(weir_kernel_write);
