@@ -2,6 +2,7 @@
 # The core: compiled here for user space; a kernel module compiles the same files.
 noinst_LTLIBRARIES += lib/core/libcore.la
 lib_core_libcore_la_SOURCES = \
+	lib/core/desc.c \
 	lib/core/env.h \
 	lib/core/glob.c \
 	lib/core/name.c \

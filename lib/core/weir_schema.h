@@ -55,6 +55,11 @@ int weir_schemas_parse(struct weir_schemas *schemas, const void *log, size_t byt
 const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id);
 void weir_schemas_destroy(struct weir_schemas *schemas);
 
+static inline bool weir_type_valid(u8 type)
+{
+	return type > WEIR_TYPE_NONE && type < WEIR_TYPE_COUNT;
+}
+
 /* One descriptor into `buf`; returns its size, or -EINVAL (names, types, counts out of bounds) or -ENOSPC.
  * The entry's `hash` is FNV-1a over the bytes behind struct weir_desc. Signal-safe, allocates nothing. */
 int weir_desc_write(void *buf, size_t size, const char *name, unsigned int nr_fields, const char *const *names,
