@@ -3,6 +3,7 @@
 #
 #   boots NAME [OPTION-OF-vm...] SCRIPT FILE...    # a guest; its TAP lines become results, a bad log a failure
 #   acceptance NAME BACKEND CPUS TEST...           # test scripts of this tree in a guest
+#   kmod_modules; kmod_programs NAME...            # $modules, $tmp/programs/NAME
 . "${top_srcdir:-.}/tests/lib/mount.sh"
 need qemu-system-x86_64 cpio busybox dpkg-deb flock
 
@@ -30,6 +31,28 @@ guest_tree() {
 			cp -L "$top_builddir/lib/$name/.libs/"*.so* "$files/build/lib/$name/.libs/" || return
 	done
 	mkdir "$files/src" && cp -r "$top_srcdir/tests" "$files/src/"
+}
+
+# $modules: the modules, without what is for debuggers, to be given to a guest.
+kmod_modules() {
+	local dir file
+	dir=$("$kmod/modules/build" "$WEIR_KERNEL" 2>"$tmp/made") || { echo "Bail out! modules"; diag "$(cat "$tmp/made")"; exit 99; }
+	modules=()
+	mkdir -p "$tmp/modules"
+	for file in "$dir"/*.ko; do
+		strip -g -o "$tmp/modules/${file##*/}" "$file"
+		modules+=("$tmp/modules/${file##*/}")
+	done
+}
+
+kmod_programs() {	# NAME...: of this folder, into $tmp/programs
+	local name
+	mkdir -p "$tmp/programs"
+	for name; do
+		$CC -std=gnu11 -O2 -g1 -Wall -Wextra -I"$top_srcdir/include" -I"$top_srcdir/lib/core" -I"$top_srcdir/lib/client" \
+			-I"$kmod" -pthread -o "$tmp/programs/$name" "$kmod/$name.c" 2>"$tmp/made" ||
+			{ echo "Bail out! $name.c"; diag "$(cat "$tmp/made")"; exit 99; }
+	done
 }
 
 # Results out of what a guest printed.

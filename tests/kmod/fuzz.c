@@ -1,0 +1,687 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fuzz: processes misuse /dev/weir in every way. Nothing is right or wrong here but that the kernel stays silent and the module
+ * can be unloaded afterwards; so this only counts calls.
+ *
+ *   fuzz CALLS [SEED]     until so many calls have been made by all workers
+ *
+ * Traced processes: ioctl numbers, sizes and pointers, mappings of any offset, size and kind, madvise and the like over
+ * them, scribbled words, reads and splices; with threads that touch, fork and die meanwhile. One of the workers is the server
+ * and a consumer (it may be: this runs as root), with the same habits; it puts traces into slots and takes them away under
+ * the others.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "device.h"
+
+#define WORKERS 4
+#define FDS 12
+#define MAPS 12
+#define STRIDE (PAGE << 4) /* what most use, so that traces fit */
+
+struct shared {
+	unsigned long calls, succeeded, touched;
+	unsigned long by[32], good[32]; /* of each kind of call */
+	uint64_t epoch[WEIR_SLOTS];	/* what the last server put there: a hint */
+};
+
+struct map {
+	char *at;
+	size_t size;
+};
+
+static struct shared *shared;
+static unsigned long wanted;
+static uint64_t seed;
+static __thread uint64_t state;
+enum kind { DEVICE, CONSUMER, STREAM };
+
+static int fds[FDS];
+static enum kind kinds[FDS];
+static struct map maps[MAPS]; /* threads read it while it changes: they may fault */
+static bool is_server;
+
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state * 0x2545f4914f6cdd1dull;
+}
+
+static uint64_t below(uint64_t n)
+{
+	return (rnd() >> 16) % n;
+}
+
+static bool one_in(unsigned int n)
+{
+	return !below(n);
+}
+
+/* A number that somebody might compare with. */
+static uint64_t odd_number(void)
+{
+	static const uint64_t numbers[] = { 0, 1, 2, 7, 8, 15, 16, 17, 4095, 4096, 4097, 65535, 65536, 1ull << 26, 1ull << 31,
+					    (1ull << 31) - 1, 1ull << 32, (1ull << 32) - 1, 1ull << 40, 1ull << 47, 1ull << 63,
+					    ~0ull, ~0ull - 1, ~0ull - 4095 };
+
+	switch (below(4)) {
+	case 0: return numbers[below(sizeof(numbers) / sizeof(numbers[0]))];
+	case 1: return below(32);
+	case 2: return below(32) * PAGE;
+	default: return rnd() >> below(64);
+	}
+}
+
+static int any_fd(void)
+{
+	return fds[below(FDS)];
+}
+
+/* Mostly one of a kind, so that more than the first check is reached. */
+static int fd_of(enum kind wanted_kind)
+{
+	unsigned int i = (unsigned int)below(FDS), n;
+
+	for (n = 0; n < FDS && !one_in(24); n++, i = (i + 1) % FDS)
+		if (fds[i] >= 0 && kinds[i] == wanted_kind)
+			return fds[i];
+	return any_fd();
+}
+
+static struct map *any_map(void)
+{
+	return &maps[below(MAPS)];
+}
+
+static char *any_address(void)
+{
+	struct map m = *any_map();
+
+	if (!m.at || one_in(16))
+		return (char *)odd_number();
+	return m.at + below(m.size);
+}
+
+/* The first is the server's, and stays. */
+static void keep_fd(int fd, enum kind kind)
+{
+	unsigned int i = 1 + (unsigned int)below(FDS - 1);
+
+	if (fd < 0)
+		return;
+	if (fds[i] >= 0)
+		close(fds[i]);
+	if (kind == STREAM && !one_in(8))
+		fcntl(fd, F_SETFL, O_NONBLOCK); /* others wait, until on_alarm() */
+	fds[i] = fd;
+	kinds[i] = kind;
+}
+
+/* ---- calls -----------------------------------------------------------------------------------------------*/
+
+static long call_open(void)
+{
+	int fd = open(WEIR_DEVICE, (int)below(3) | (one_in(2) ? O_NONBLOCK : 0) | O_CLOEXEC);
+
+	keep_fd(fd, DEVICE);
+	return fd;
+}
+
+static long call_close(void)
+{
+	int i = 1 + (int)below(FDS - 1);
+	long ret = fds[i] >= 0 ? close(fds[i]) : -1;
+
+	fds[i] = -1;
+	return ret;
+}
+
+static size_t any_size(void)
+{
+	switch (below(8)) {
+	case 0: return control_size();
+	case 1: return process_size();
+	case 2: case 3: return buffers_size(PAGE << (1 + below(5)));
+	case 4: return PAGE << below(8);
+	case 5: return odd_number();
+	default: return (1 + below(64)) * PAGE;
+	}
+}
+
+static uint64_t any_offset(void)
+{
+	static const uint64_t offsets[] = { WEIR_DEV_CONTROL, WEIR_DEV_PROCESS, WEIR_DEV_BUFFERS };
+
+	return one_in(8) ? odd_number() & ~(PAGE - 1) : offsets[below(3)];
+}
+
+static void forget(struct map *m)
+{
+	if (m->at)
+		munmap(m->at, m->size);
+	m->at = NULL;
+}
+
+static long keep_map(void *at, size_t size)
+{
+	struct map *m = any_map();
+
+	if (at == MAP_FAILED)
+		return -1;
+	forget(m);
+	m->size = size;
+	m->at = at;
+	return 0;
+}
+
+static long call_mmap(void)
+{
+	enum kind kind = (enum kind)below(3);
+	size_t size = any_size();
+	uint64_t offset = any_offset();
+	int flags = one_in(8) ? MAP_PRIVATE : MAP_SHARED;
+	int prot = one_in(4) ? (int)below(8) : kind == DEVICE && offset ? PROT_READ | PROT_WRITE : PROT_READ;
+
+	if (one_in(16))
+		flags |= MAP_POPULATE;
+	if (!one_in(3)) {
+		if (kind == STREAM) {
+			offset = 0;
+			size = PAGE << (1 + below(6));
+		} else {
+			size = offset == WEIR_DEV_CONTROL ? control_size() :
+			       offset == WEIR_DEV_PROCESS ? process_size() : buffers_size(STRIDE);
+		}
+	}
+	return keep_map(mmap(NULL, size, prot, flags, fd_of(kind), (off_t)offset), size);
+}
+
+/* What a well-behaved process would do: a part of the time, or the rest is never reached. */
+static long call_attach(void)
+{
+	int fd = open(WEIR_DEVICE, O_RDWR | O_CLOEXEC);
+	size_t buffers = buffers_size(one_in(4) ? PAGE << (1 + below(4)) : STRIDE);
+
+	keep_map(region(fd, WEIR_DEV_PROCESS, process_size(), PROT_READ | PROT_WRITE), process_size());
+	keep_map(region(fd, WEIR_DEV_CONTROL, control_size(), PROT_READ), control_size());
+	keep_fd(fd, DEVICE);
+	return keep_map(region(fd, WEIR_DEV_BUFFERS, buffers, PROT_READ | PROT_WRITE), buffers);
+}
+
+static long call_munmap(void)
+{
+	struct map *m = any_map();
+	long ret;
+
+	if (!m->at)
+		return -1;
+	if (one_in(3))
+		return munmap(m->at + below(m->size / PAGE + 1) * PAGE, (1 + below(8)) * PAGE);
+	ret = munmap(m->at, m->size);
+	m->at = NULL;
+	return ret;
+}
+
+static long call_mprotect(void)
+{
+	struct map m = *any_map();
+
+	return mprotect(m.at, one_in(3) ? PAGE : m.size, (int)below(8));
+}
+
+static long call_mremap(void)
+{
+	struct map m = *any_map();
+	void *at = m.at ? mremap(m.at, one_in(4) ? 0 : m.size, one_in(2) ? m.size : any_size(),
+				 one_in(2) ? MREMAP_MAYMOVE : MREMAP_MAYMOVE | MREMAP_DONTUNMAP) : MAP_FAILED;
+
+	return at == MAP_FAILED ? -1 : 0;
+}
+
+static long call_madvise(void)
+{
+	struct map m = *any_map();
+	int advice = (int)below(26);
+
+	return m.at ? madvise(m.at, one_in(2) ? m.size : PAGE * (1 + below(16)), advice) : -1;
+}
+
+/* An argument: a struct of the right kind with words that may be, or anything. */
+static union {
+	struct weir_dev_serve serve;
+	struct weir_dev_process process;
+	struct weir_dev_ring ring;
+	struct weir_dev_subbuf subbuf;
+	uint64_t words[64];
+} arg;
+
+static void fill_arg(void)
+{
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		arg.words[i] = one_in(2) ? odd_number() : below(8);
+	if (one_in(2))
+		arg.serve.version = WEIR_ABI_VERSION;
+	if (one_in(2)) {
+		arg.ring.slot = (uint32_t)below(WEIR_SLOTS + 2);
+		arg.ring.cpu = (uint32_t)below(nr_cpus + 3);
+		arg.ring.epoch = shared->epoch[arg.ring.slot % WEIR_SLOTS];
+		arg.ring.position = odd_number();
+	}
+}
+
+static long call_ioctl(void)
+{
+	static const unsigned int numbers[3][4] = {
+		[DEVICE] = { WEIR_IOC_SERVE, WEIR_IOC_PROCESS, WEIR_IOC_SWITCH, WEIR_IOC_SWITCH },
+		[CONSUMER] = { WEIR_IOC_STREAM, WEIR_IOC_CONSUMED, WEIR_IOC_SWITCH, WEIR_IOC_STREAM },
+		[STREAM] = { WEIR_IOC_SWITCH, WEIR_IOC_SUBBUF_SNAPSHOT, WEIR_IOC_SUBBUF_GET, WEIR_IOC_SUBBUF_PUT },
+	};
+	enum kind kind = (enum kind)below(3);
+	unsigned int number = numbers[one_in(8) ? below(3) : kind][below(4)];
+	int fd = fd_of(kind);
+	long ret;
+
+	/* what GET gave is what PUT takes */
+	if (number != WEIR_IOC_SUBBUF_PUT || one_in(4))
+		fill_arg();
+	if (one_in(10))
+		number = (unsigned int)rnd();
+	else if (one_in(10))
+		number = _IOC(below(4), 'w', below(256), below(1 << 14));
+	ret = ioctl(fd, number, one_in(12) ? (void *)any_address() : (void *)&arg);
+	if (number == WEIR_IOC_STREAM || number == WEIR_IOC_PROCESS)
+		keep_fd((int)ret, number == WEIR_IOC_STREAM ? STREAM : CONSUMER);
+	return ret;
+}
+
+static char data[65536 * 2];
+static struct weir_config bad_config;
+
+static long call_read(void)
+{
+	return read(fd_of((enum kind)below(3)), one_in(8) ? any_address() : data, one_in(4) ? odd_number() : below(sizeof(data)));
+}
+
+static long call_pread(void)
+{
+	return pread(fd_of(CONSUMER), one_in(8) ? any_address() : data, below(sizeof(data)),
+		     (off_t)(any_offset() + (one_in(2) ? odd_number() : below(1 << 20))));
+}
+
+static long call_write(void)
+{
+	if (is_server && one_in(2)) {
+		unsigned int slot = (unsigned int)below(WEIR_SLOTS);
+
+		config.slot[slot].epoch = one_in(4) ? 0 : weir_epoch_make(++config.counter, 12 + below(2), 1 + below(3),
+									   (uint32_t)below(4) << 10);
+		shared->epoch[slot] = config.slot[slot].epoch;
+		config.slot[slot].flags = (uint32_t)below(4);
+		config.slot[slot].kernel = one_in(2) ? rnd() & rnd() : 0;
+		if (!one_in(20))
+			return write(fds[0], &config, sizeof(config));
+		bad_config = config;
+		((uint64_t *)&bad_config)[below(sizeof(bad_config) / 8)] = odd_number();
+		return write(fds[0], &bad_config, sizeof(bad_config));
+	}
+	return write(any_fd(), one_in(8) ? any_address() : (char *)&config, one_in(2) ? sizeof(config) : odd_number());
+}
+
+static long call_splice(void)
+{
+	int p[2], flags = SPLICE_F_NONBLOCK | (int)below(16);
+	long ret;
+
+	if (pipe2(p, O_NONBLOCK))
+		return -1;
+	if (one_in(4)) {
+		ret = write(p[1], data, 4096) > 0 ? splice(p[0], NULL, any_fd(), NULL, 4096, (unsigned int)flags) : -1;
+	} else {
+		ret = splice(fd_of(STREAM), NULL, p[1], NULL, one_in(4) ? odd_number() : 65536, (unsigned int)flags);
+		if (ret > 0)
+			read(p[0], data, below(sizeof(data)));
+	}
+	close(p[0]);
+	close(p[1]);
+	return ret;
+}
+
+static long call_vmsplice(void)
+{
+	struct map m = *any_map();
+	struct iovec v = { m.at, PAGE * (1 + below(4)) };
+	int p[2];
+	long ret;
+
+	if (!m.at || pipe2(p, O_NONBLOCK))
+		return -1;
+	ret = vmsplice(p[1], &v, 1, SPLICE_F_NONBLOCK | (unsigned int)below(16));
+	close(p[0]);
+	close(p[1]);
+	return ret;
+}
+
+static long call_poll(void)
+{
+	struct pollfd p[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		p[i].fd = any_fd();
+		p[i].events = (short)rnd();
+	}
+	return poll(p, 3, 0);
+}
+
+static long call_epoll(void)
+{
+	struct epoll_event event = { .events = (uint32_t)rnd() };
+	int e = epoll_create1(EPOLL_CLOEXEC);
+	long ret = epoll_ctl(e, EPOLL_CTL_ADD, any_fd(), &event);
+
+	epoll_wait(e, &event, 1, 0);
+	close(e);
+	return ret;
+}
+
+static long call_memory(void)
+{
+	struct iovec local = { data, 1 + below(8192) }, remote = { any_address(), local.iov_len };
+
+	if (one_in(2))
+		return process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+}
+
+static long call_lock(void)
+{
+	struct map m = *any_map();
+
+	if (!m.at)
+		return -1;
+	return one_in(2) ? mlock(m.at, PAGE * (1 + below(16))) : munlock(m.at, m.size);
+}
+
+static long call_misc(void)
+{
+	int fd = any_fd();
+
+	switch (below(8)) {
+	case 0: return fsync(fd);
+	case 1: return lseek(fd, (off_t)odd_number(), (int)below(5));
+	case 2: return ftruncate(fd, (off_t)odd_number());
+	case 3: return fallocate(fd, (int)below(4), 0, PAGE);
+	case 4: return fcntl(fd, F_SETFL, one_in(2) ? O_NONBLOCK | O_ASYNC : O_NONBLOCK);
+	case 5: keep_fd(fcntl(fd, F_DUPFD_CLOEXEC, 0), DEVICE); return 0;
+	case 6: return syscall(__NR_msync, maps[below(MAPS)].at, PAGE, (int)below(8));
+	default: return syscall(__NR_mincore, maps[below(MAPS)].at, PAGE, data);
+	}
+}
+
+/* The words that a process shares, and a consumer believes or not. */
+static long call_scribble(void)
+{
+	char *at = any_address();
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	uint64_t word = odd_number();
+	long ret = pwrite(fd, &word, 8, (off_t)((uintptr_t)at & ~7ul));
+
+	close(fd);
+	return ret;
+}
+
+/* What a writer would have written, nearly: there is something to consume. */
+static long call_words(void)
+{
+	struct map m = *any_map();
+	unsigned int slot = (unsigned int)below(WEIR_SLOTS), i;
+	const uint64_t epoch = shared->epoch[slot], size = weir_epoch_subbuf_size(epoch);
+	int fd;
+	long ret = -1;
+
+	if (!m.at || m.size != process_size() || !epoch)
+		return -1;
+	fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	for (i = 0; i < nr_cpus + 1; i++) {
+		struct weir_ring ring = { .epoch = epoch, .position = size * below(6) + WEIR_PACKET_FIRST + below(2000) };
+
+		ring.claim = (ring.position + size - 1) & ~(size - 1);
+		if (one_in(8))
+			ring.claim = odd_number();
+		ret = pwrite(fd, &ring, sizeof(ring),
+			     (off_t)((uintptr_t)m.at + WEIR_RINGS_OFFSET + weir_ring_index(nr_cpus, slot, i) * sizeof(ring)));
+	}
+	close(fd);
+	return ret;
+}
+
+static long call_consumer(void)
+{
+	struct weir_dev_event event;
+	int fd;
+
+	if (read(fds[0], &event, sizeof(event)) != sizeof(event) && !one_in(3))
+		return -1;
+	memset(&arg, 0, sizeof(arg));
+	arg.process.id = one_in(3) ? below(64) : event.id;
+	fd = ioctl(fds[0], WEIR_IOC_PROCESS, &arg);
+	keep_fd(fd, CONSUMER);
+	if (fd < 0)
+		return -1;
+	fill_arg();
+	arg.ring.slot = (uint32_t)below(WEIR_SLOTS);
+	arg.ring.cpu = (uint32_t)below(nr_cpus + 1);
+	arg.ring.epoch = shared->epoch[arg.ring.slot];
+	fd = ioctl(fd, WEIR_IOC_STREAM, &arg);
+	keep_fd(fd, STREAM);
+	return fd;
+}
+
+static const struct {
+	const char *name;
+	long (*call)(void);
+	unsigned int weight;
+} calls[] = {
+	{ "open", call_open, 3 },	 { "close", call_close, 2 },	     { "mmap", call_mmap, 8 },
+	{ "attach", call_attach, 4 },	 { "munmap", call_munmap, 4 },	     { "mprotect", call_mprotect, 3 },
+	{ "mremap", call_mremap, 3 },	 { "madvise", call_madvise, 5 },     { "ioctl", call_ioctl, 30 },
+	{ "read", call_read, 6 },	 { "pread", call_pread, 6 },	     { "write", call_write, 4 },
+	{ "splice", call_splice, 5 },	 { "vmsplice", call_vmsplice, 1 },   { "poll", call_poll, 4 },
+	{ "epoll", call_epoll, 1 },	 { "memory", call_memory, 3 },	     { "lock", call_lock, 1 },
+	{ "misc", call_misc, 4 },	 { "scribble", call_scribble, 6 },   { "consumer", call_consumer, 8 },
+	{ "words", call_words, 5 },
+};
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+static void any_call(void)
+{
+	unsigned int sum = 0, pick, i;
+	long ret;
+
+	for (i = 0; i < CALLS; i++)
+		sum += calls[i].weight;
+	pick = (unsigned int)below(sum);
+	for (i = 0; pick >= calls[i].weight; i++)
+		pick -= calls[i].weight;
+	ret = calls[i].call();
+	__atomic_fetch_add(&shared->calls, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&shared->by[i], 1, __ATOMIC_RELAXED);
+	if (ret >= 0)
+		__atomic_fetch_add(&shared->good[i], 1, __ATOMIC_RELAXED);
+}
+
+/* ---- who calls ---------------------------------------------------------------------------------------------*/
+
+static bool enough(void)
+{
+	return __atomic_load_n(&shared->calls, __ATOMIC_RELAXED) >= wanted;
+}
+
+static __thread sigjmp_buf faulted;
+
+static void on_fault(int sig)
+{
+	(void)sig;
+	siglongjmp(faulted, 1);
+}
+
+/* Ends what waits. */
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Touches what is mapped, or may not be, or is not any more. */
+static void *toucher(void *seed_)
+{
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	state = seed ^ (uintptr_t)seed_;
+	while (!enough() && pthread_mutex_trylock(&stop_lock)) {
+		struct map m = *any_map();
+
+		if (one_in(64))
+			sched_yield();
+		if (!m.at || !m.size || sigsetjmp(faulted, 1))
+			continue;
+		m.at += below(m.size);
+		if (one_in(2))
+			*(volatile char *)m.at = (char)rnd();
+		else
+			(void)*(volatile char *)m.at;
+		__atomic_fetch_add(&shared->touched, 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&stop_lock);
+	return NULL;
+}
+
+static void forks(void)
+{
+	const struct itimerval tick = { { 0, 100000 }, { 0, 100000 } };
+	pid_t pid = fork();
+	int i;
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setitimer(ITIMER_REAL, &tick, NULL);
+		state += (uint64_t)getpid() << 20;
+		for (i = (int)below(40); i > 0; i--)
+			any_call();
+		if (one_in(2))
+			raise(SIGKILL);
+		_exit(0);
+	}
+	if (pid > 0) {
+		if (one_in(3))
+			kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* One of the workers is; the others are as processes are. */
+static void becomes_server(void)
+{
+	struct weir_dev_serve s = { .version = WEIR_ABI_VERSION };
+
+	is_server = !ioctl(fds[0], WEIR_IOC_SERVE, &s);
+	config.server = s.server + 1;
+	config.counter = s.counter;
+	config.flags = WEIR_CONFIG_DEVICE;
+	config.nr_slots = WEIR_SLOTS;
+	config.nr_cpus = nr_cpus;
+}
+
+static void lifetime(unsigned int number, bool threads)
+{
+	const struct itimerval tick = { { 0, 100000 }, { 0, 100000 } };
+	pthread_t thread[2];
+	uintptr_t i;
+
+	state = seed ^ ((uint64_t)number + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)getpid() << 32;
+	for (i = 0; i < FDS; i++)
+		fds[i] = -1;
+	fds[0] = open(WEIR_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	becomes_server();
+	setitimer(ITIMER_REAL, &tick, NULL);
+	call_attach();
+	pthread_mutex_lock(&stop_lock);
+	if (threads)
+		for (i = 0; i < 2; i++)
+			pthread_create(&thread[i], NULL, toucher, (void *)(number * 2 + i + 1));
+	for (i = 500 + below(2000); i && !enough(); i--) {
+		any_call();
+		if (one_in(300))
+			forks();
+	}
+	if (one_in(2))
+		_exit(0); /* with threads in the middle of what they do */
+	pthread_mutex_unlock(&stop_lock);
+	if (threads)
+		for (i = 0; i < 2; i++)
+			pthread_join(thread[i], NULL);
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	struct rlimit core = { 0, 0 };
+	unsigned int number = 0, i;
+	int running = 0, died = 0, status;
+
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: fuzz CALLS [SEED]\n");
+		return 2;
+	}
+	wanted = strtoul(argv[1], NULL, 0);
+	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)time(NULL) * 1000003 ^ (uint64_t)getpid();
+	printf("# fuzz %lu %llu\n", wanted, (unsigned long long)seed);
+	fflush(stdout);
+	nr_cpus = (unsigned int)sysconf(_SC_NPROCESSORS_CONF);
+	setrlimit(RLIMIT_CORE, &core);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGIO, SIG_IGN);
+	signal(SIGSEGV, on_fault);
+	signal(SIGBUS, on_fault);
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
+	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	do {
+		while (!enough() && running < WORKERS) {
+			if (!fork())
+				lifetime(number, number % 3 != 2);
+			running++;
+			number++;
+		}
+		if (wait(&status) > 0) {
+			running--;
+			died += WIFSIGNALED(status);
+		}
+	} while (running);
+	printf("# %lu calls, %lu touches, %u processes, %d of them died\n", shared->calls, shared->touched, number, died);
+	for (i = 0; i < CALLS; i++)
+		printf("# %s %lu, %lu succeeded\n", calls[i].name, shared->by[i], shared->good[i]);
+	ok(shared->calls >= wanted, "%lu calls were made", wanted);
+	for (i = 0; i < CALLS; i++)
+		if (!shared->good[i] && shared->by[i] > 200)
+			ok(false, "%s never succeeds: nothing is tried behind it", calls[i].name);
+	return tap_end();
+}
