@@ -123,7 +123,7 @@ for ((round = 0; round < rounds; round++)); do
 				-o "$((${size%K} * 1024)):24"
 			rm -r "${tmp:?}/$name"
 			drop "$name"
-			wait $switcher
+			wait $switcher || :
 		done
 	done
 done
