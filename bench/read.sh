@@ -58,10 +58,11 @@ read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	exec {writer[1]}>&-
 	wait "$writer_PID"
 	rmdir "$mnt/full"
-	bench_stat read "cpuN, $1, first time" GB/s <"$tmp/first"
-	bench_stat read "cpuN, $1, second time" GB/s <"$tmp/second"
-	bench_stat read "file of tmpfs, $1" GB/s <"$tmp/file"
-	[ ! -e "$tmp/pipe" ] || bench_stat read "trace_pipe_raw, $1" GB/s <"$tmp/pipe"
+	bench_stat read "read of $1, first time: weir" GB/s <"$tmp/first"
+	bench_stat read "read of $1, second time: weir" GB/s <"$tmp/second"
+	bench_stat read "read of $1, first time: tmpfs" GB/s <"$tmp/file"
+	bench_stat read "read of $1, second time: tmpfs" GB/s <"$tmp/file"
+	[ ! -e "$tmp/pipe" ] || bench_stat read "read of $1, first time: trace_pipe_raw" GB/s <"$tmp/pipe"
 	[ "$(sort -n "$tmp/bytes" | head -n 1)" -gt $(($2 / 2)) ]
 	[ ! -d "$tracefs/instances/weir-bench" ] || rmdir "$tracefs/instances/weir-bench"
 }
