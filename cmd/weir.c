@@ -25,6 +25,7 @@ static const struct command {
 	{ "run", weir_run_main, "run [-t TRACE] [-p LIST] [--] PROG ARG...",
 	  "run a program, traced" },
 	{ "status", weir_status_main, "status [TRACE]", "show traces, streams and losses" },
+	{ "crash", weir_crash_main, "crash VMCORE | --pid PID -o DIR", "traces out of a dump, or of a process" },
 	{ "--help", help_main, NULL, NULL },
 	{ "-h", help_main, NULL, NULL },
 	{ "help", help_main, NULL, NULL },

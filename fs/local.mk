@@ -20,6 +20,8 @@ fs_libfs_la_SOURCES = \
 	fs/doorbell_i.h \
 	fs/drain.c \
 	fs/errors.c \
+	fs/extract.c \
+	fs/extract.h \
 	fs/file.c \
 	fs/frozen.c \
 	fs/live.c \

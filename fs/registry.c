@@ -265,19 +265,33 @@ static bool weir_name_byte(char c)
 	       c == '_' || c == '-';
 }
 
-/* A name never starts with a dot, which hides it, nor with a minus, which makes an option of it. The marker's is
- * taken in every trace. */
+/**
+ * weir_source_plain_name() - name a source <comm>-<pid>
+ * @source: its name is set
+ *
+ * A name never starts with a dot, which hides it, nor with a minus, which makes an option of it.
+ */
+void weir_source_plain_name(struct weir_source *source)
+{
+	char *p;
+
+	snprintf(source->name, sizeof(source->name), "%s-%d", source->comm[0] ? source->comm : "_",
+		 (int)source->pid);
+	for (p = source->name; *p; p++)
+		if (!weir_name_byte(*p) || (p == source->name && (*p == '.' || *p == '-')))
+			*p = '_';
+}
+
+/* The marker's is taken in every trace. */
 static void weir_source_name(struct weir_source *source)
 {
 	size_t room = sizeof(source->name), len;
 	unsigned int n = 0;
 	char *p;
 
-	snprintf(source->name, room, "%s-%d", source->comm[0] ? source->comm : "_", (int)source->pid);
-	for (p = source->name; *p; p++)
-		if (!weir_name_byte(*p) || (p == source->name && (*p == '.' || *p == '-')))
-			*p = '_';
-	len = (size_t)(p - source->name);
+	weir_source_plain_name(source);
+	len = strlen(source->name);
+	p = source->name + len;
 	while (weir_source_lookup(source->name) || !strcmp(source->name, WEIR_MARKER_NAME))
 		snprintf(p, room - len, ".%u", ++n);
 }

@@ -33,6 +33,7 @@ extern struct weir_registry weir_registry;
 
 struct weir_source *weir_source_new(const char *comm, pid_t pid, uid_t uid, const struct weir_backend *backend,
 				    void *private);
+void weir_source_plain_name(struct weir_source *source);
 void weir_source_add(struct weir_source *source);  /* locked; finds the name that is free */
 void weir_source_drop(struct weir_source *source); /* locked */
 void weir_trace_drop(struct weir_trace *trace);	   /* locked; when it is out of the slots */
