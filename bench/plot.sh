@@ -9,19 +9,18 @@ trap 'rm -rf "$tmp"' EXIT
 
 # "question: weir" and "question: peer" become "question", peer / weir; where more is better, weir / peer
 awk -F'  +' '/^#/ { next } {
-		split($0, word, " "); name = word[1]
 		line = substr($0, 12); at = match(line, /: (weir|LTTng-UST|babeltrace2|tmpfs|trace_pipe_raw)/)
 		if (!at) next
 		question = substr(line, 1, at - 1); rest = substr(line, at + 2)
 		n = split(rest, col, " +"); unit = col[n]; median = col[n - 4]
 		who = rest; sub(/ +[-0-9.]+ +[-0-9.]+ +[-0-9.]+ +[0-9]+ +[^ ]+$/, "", who)
 		if (who == "weir") { weir[question] = median; more[question] = unit ~ /\/s$/; next }
-		peer[++nr] = question; whose[nr] = who; value[nr] = median
+		peer[++nr] = question; name[nr] = $1; sub(/ .*/, "", name[nr]); whose[nr] = who; value[nr] = median
 	} END {
 		for (i = nr; i >= 1; i--) {
 			q = peer[i]
 			if (!(q in weir) || weir[q] <= 0 || value[i] <= 0) continue
-			printf "\"%s (%s)\" %.3f\n", q, whose[i], more[q] ? weir[q] / value[i] : value[i] / weir[q]
+			printf "\"%s: %s (%s)\" %.3f\n", name[i], q, whose[i], more[q] ? weir[q] / value[i] : value[i] / weir[q]
 		}
 	}' "$results" >"$tmp/bars"
 [ -s "$tmp/bars" ] || { echo "bench/plot: nothing to compare in $results" >&2; exit 0; }
@@ -32,7 +31,7 @@ set terminal $1
 set output "$2"
 set title "weir and its peers in one run: how many times as much they take" noenhanced
 set logscale x
-set xrange [0.1:*]
+set xrange [0.02:*]
 set yrange [-0.7:$rows - 0.3]
 set grid xtics
 set ytics noenhanced

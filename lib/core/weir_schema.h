@@ -52,8 +52,16 @@ struct weir_schemas {
 /* The log grows: `log` is a copy of its bytes from schemas->bytes on, `bytes` that many. 0, or -EINVAL at the
  * first bad entry, -ENOMEM, -ENOSPC; classes before the failure stay, and a later call goes on there. */
 int weir_schemas_parse(struct weir_schemas *schemas, const void *log, size_t bytes);
-const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id);
 void weir_schemas_destroy(struct weir_schemas *schemas);
+
+/* Once a record, hence here. */
+static inline const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id)
+{
+	/* class:A */
+	if (id >= smp_load_acquire(&schemas->count))
+		return NULL;
+	return schemas->chunk[id / WEIR_SCHEMA_CHUNK][id % WEIR_SCHEMA_CHUNK];
+}
 
 /* One descriptor into `buf`; returns its size, or -EINVAL (names, types, counts out of bounds) or -ENOSPC.
  * The entry's `hash` is FNV-1a over the bytes behind struct weir_desc. Signal-safe, allocates nothing. */
