@@ -20,6 +20,7 @@ int weir_umount_main(int argc, char **argv);
 int weir_run_main(int argc, char **argv);
 int weir_status_main(int argc, char **argv);
 int weir_crash_main(int argc, char **argv);
+int weir_snapshot_main(int argc, char **argv);
 
 /* $WEIR_MOUNT or the default. */
 const char *weir_mountpoint(void);

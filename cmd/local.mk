@@ -16,6 +16,7 @@ cmd_weir_SOURCES = \
 	cmd/preload.c \
 	cmd/run.c \
 	cmd/run_i.h \
+	cmd/snapshot.c \
 	cmd/status.c \
 	cmd/umount.c \
 	cmd/weir.c

@@ -24,6 +24,8 @@ static const struct command {
 	{ "umount", weir_umount_main, "umount [MOUNTPOINT]", "unmount it" },
 	{ "run", weir_run_main, "run [-t TRACE] [-p LIST] [--] PROG ARG...",
 	  "run a program, traced" },
+	{ "snapshot", weir_snapshot_main, "snapshot TRACE [NAME]",
+	  "freeze what a trace holds, as TRACE@NAME" },
 	{ "status", weir_status_main, "status [TRACE]", "show traces, streams and losses" },
 	{ "crash", weir_crash_main, "crash VMCORE | --pid PID -o DIR", "traces out of a dump, or of a process" },
 	{ "--help", help_main, NULL, NULL },

@@ -8,6 +8,7 @@
 
 #include "news.h"
 #include "registry_i.h"
+#include "snapshot.h"
 
 char weir_rcu_period;
 
@@ -29,9 +30,13 @@ struct weir_registry weir_registry = {
 
 static void weir_trace_reclaim(struct rcu_head *head)
 {
+	struct weir_trace *trace = container_of(head, struct weir_trace, rcu);
+
 	weir_rcu_reclaim();
-	weir_free(container_of(head, struct weir_trace, rcu)->switches);
-	weir_free(container_of(head, struct weir_trace, rcu));
+	if (trace->snapshot)
+		weir_snapshot_free(trace->snapshot);
+	weir_free(trace->switches);
+	weir_free(trace);
 	weir_rcu_reclaimed();
 }
 
@@ -55,7 +60,7 @@ void weir_trace_put(struct weir_trace *trace)
 }
 
 /**
- * weir_trace_find() - the trace of a name
+ * weir_trace_find() - the trace, or snapshot, of a name
  * @name: exactly
  *
  * Return: the trace with a reference, or NULL.
@@ -72,11 +77,11 @@ struct weir_trace *weir_trace_find(const char *name)
 			found = trace;
 	}
 	weir_rcu_unlock();
-	return found;
+	return found ? found : weir_snapshot_find(name);
 }
 
 /**
- * weir_traces() - all traces
+ * weir_traces() - all traces, no snapshots
  * @traces: filled in, by slot
  *
  * Return: how many; each with a reference.
@@ -185,6 +190,8 @@ struct weir_source *weir_trace_source(struct weir_trace *trace, const char *name
 {
 	struct weir_source *source;
 
+	if (trace->snapshot)
+		return weir_snapshot_source(trace->snapshot, name);
 	if (strcmp(name, WEIR_MARKER_NAME)) {
 		source = weir_source_find(name);
 	} else {
@@ -372,6 +379,8 @@ bool weir_source_in(struct weir_source *source, struct weir_trace *trace)
 	struct weir_ring_view view;
 	unsigned int cpu;
 
+	if (trace->snapshot)
+		return weir_snapshot_has(trace->snapshot, source);
 	if (!trace->all && source->uid != trace->owner)
 		return false;
 	if (READ_ONCE(source->ended))

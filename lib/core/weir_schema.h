@@ -103,6 +103,7 @@ struct weir_tsdl {
 	const char *hostname, *trace_name, *procname;
 	s64 pid;
 	u64 created; /* CLOCK_REALTIME seconds */
+	u64 snapshot, within; /* ns: when all streams were frozen, how long before that it began; 0: no snapshot */
 	bool tid;
 };
 
