@@ -46,13 +46,13 @@ static inline int bench_compare(const void *a, const void *b)
 static inline void bench_line(const char *name, const char *parameters, const char *unit, double *v, int n)
 {
 	qsort(v, (size_t)n, sizeof(*v), bench_compare);
-	printf("%-10s %-44s %10.2f %10.2f %10.2f %4d  %s\n", name, parameters, v[n / 2], v[0], v[n - 1], n, unit);
+	printf("%-10s %-56s %10.2f %10.2f %10.2f %4d  %s\n", name, parameters, v[n / 2], v[0], v[n - 1], n, unit);
 	fflush(stdout);
 }
 
 static inline void bench_head(void)
 {
-	printf("# %-8s %-44s %10s %10s %10s %4s  %s\n", "name", "parameters", "median", "min", "max", "n", "unit");
+	printf("# %-8s %-56s %10s %10s %10s %4s  %s\n", "name", "parameters", "median", "min", "max", "n", "unit");
 }
 
 #endif /* WEIR_BENCH_H */

@@ -33,7 +33,7 @@ bench_trace() {	# NAME [SETTING=VALUE...]
 
 bench_stat() {	# NAME PARAMETERS UNIT: median min max n of the numbers on standard input
 	sort -n | awk -v name="$1" -v par="$2" -v unit="$3" '{ v[NR] = $1 }
-		END { printf "%-10s %-44s %10.2f %10.2f %10.2f %4d  %s\n", name, par, v[int(NR / 2) + 1], v[1], v[NR], NR, unit }'
+		END { printf "%-10s %-56s %10.2f %10.2f %10.2f %4d  %s\n", name, par, v[int(NR / 2) + 1], v[1], v[NR], NR, unit }'
 }
 
 bench_us() {	# COMMAND...: how long it takes, in microseconds

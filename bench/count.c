@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench/count: one loop of events after the other, for callgrind to count instructions. Run by bench/compare.sh.
+ * bench/count: one loop of events after the other, for callgrind to count instructions. Run by
+ * bench/compare.sh.
  *
- * valgrind does not know rseq(2), so that libweir would take its locked ring. But with one thread, which a
- * section need not be restarted for, the area that the C library would have registered is all that matters: this
- * program writes there what the kernel would have, and the sections run as they are.
+ * valgrind does not know rseq(2), so that libweir would take its locked ring. But with one thread,
+ * which a section need not be restarted for, the area that the C library would have registered is
+ * all that matters: this program writes there what the kernel would have, and the sections run as
+ * they are.
  */
 #include <sys/rseq.h>
 #include <valgrind/callgrind.h>
@@ -13,15 +15,15 @@
 
 #define EVENTS 20000u
 
-#define LOOP(name, statement)                                                                      \
-	static __attribute__((noinline)) void name(void)                                           \
-	{                                                                                          \
-		uint64_t i;                                                                        \
-                                                                                                   \
-		for (i = 0; i < EVENTS; i++) {                                                     \
-			statement;                                                                 \
-			barrier();                                                                 \
-		}                                                                                  \
+#define LOOP(name, statement)                            \
+	static __attribute__((noinline)) void name(void) \
+	{                                                \
+		uint64_t i;                              \
+                                                         \
+		for (i = 0; i < EVENTS; i++) {           \
+			statement;                       \
+			barrier();                       \
+		}                                        \
 	}
 
 static char text[] = "0123456789abcdefghijklmnopqrstu"; /* 31 and the NUL */
@@ -38,8 +40,13 @@ static const struct {
 	const char *name;
 	void (*loop)(void);
 } questions[] = {
-	{ "empty", loop_empty }, { "disabled", loop_off },    { "0", loop_0 },	 { "12", loop_12 },
-	{ "16", loop_16 },	 { "48", loop_48 }, { "12+string32", loop_string },
+	{ "empty", loop_empty },
+	{ "disabled", loop_off },
+	{ "0", loop_0 },
+	{ "12", loop_12 },
+	{ "16", loop_16 },
+	{ "48", loop_48 },
+	{ "12+string32", loop_string },
 };
 
 int main(void)

@@ -3,7 +3,7 @@
 benches = bench/write bench/spawn bench/many bench/read bench/fill bench/render
 bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh bench/read.sh bench/text.sh
 EXTRA_PROGRAMS += $(benches)
-EXTRA_DIST += bench/bench.sh $(bench_scripts)
+EXTRA_DIST += bench/bench.sh bench/plot.sh bench/run.sh $(bench_scripts)
 
 bench_write_SOURCES = bench/bench.h bench/write.c
 bench_spawn_SOURCES = bench/bench.h bench/spawn.c
@@ -24,6 +24,31 @@ bench_read_LDADD = lib/client/libweir.la
 bench_fill_LDADD = lib/client/libweir.la
 bench_render_LDADD = lib/core/libcore.la
 
+# One program, traced by weir, by LTTng-UST, and by nobody.
+benches += bench/pair_weir bench/pair_plain
+EXTRA_PROGRAMS += bench/pair_ust
+EXTRA_LTLIBRARIES += bench/ust_clock.la
+bench_scripts += bench/peers.sh
+bench_pair_weir_SOURCES = bench/bench.h bench/pair.c
+bench_pair_weir_CPPFLAGS = $(AM_CPPFLAGS) -DBENCH_WEIR
+bench_pair_weir_LDFLAGS = $(bench_link) -no-install
+bench_pair_weir_LDADD = lib/client/libweir.la
+bench_pair_plain_SOURCES = bench/bench.h bench/pair.c
+bench_pair_plain_LDFLAGS = -no-install
+bench_pair_ust_SOURCES = bench/bench.h bench/pair.c bench/ust_events.c bench/ust_events.h
+bench_pair_ust_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -DBENCH_UST $(UST_CFLAGS)
+bench_pair_ust_CFLAGS = $(AM_CFLAGS) -Wno-missing-prototypes
+bench_pair_ust_LDFLAGS = $(bench_link) -no-install
+bench_pair_ust_LDADD = $(UST_LIBS) -ldl
+bench_ust_clock_la_SOURCES = bench/bench.h bench/ust_clock.c
+bench_ust_clock_la_CPPFLAGS = $(AM_CPPFLAGS) $(UST_CFLAGS)
+bench_ust_clock_la_CFLAGS = $(AM_CFLAGS) -Wno-missing-prototypes
+bench_ust_clock_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+bench_ust_clock_la_LIBADD = $(UST_LIBS)
+if WEIR_UST
+bench_peers = bench/pair_ust bench/ust_clock.la
+endif
+
 # That an event takes no more instructions than before is a test: it counts, it does not measure time.
 TESTS += bench/compare.sh
 check_PROGRAMS += bench/count
@@ -32,6 +57,10 @@ bench_count_LDFLAGS = $(bench_link) -no-install
 bench_count_LDADD = lib/client/libweir.la
 EXTRA_DIST += bench/compare.sh bench/instructions.x86_64
 
-bench: all $(benches)
-	@for b in $(bench_scripts); do \
-		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(srcdir)/$$b || exit 1; done
+BENCH_RESULTS = $(abs_top_srcdir)/bench/results
+bench_env = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'
+bench: all $(benches) $(bench_peers)
+	$(AM_V_at)$(bench_env) bash $(srcdir)/bench/run.sh full '$(BENCH_RESULTS)'
+bench-quick: all $(benches) $(bench_peers)
+	$(AM_V_at)$(bench_env) bash $(srcdir)/bench/run.sh quick '$(BENCH_RESULTS)'
+.PHONY: bench bench-quick

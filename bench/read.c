@@ -4,8 +4,8 @@
  *
  *   read fill BYTES         for each line of its input fills its ring of CPU 0 anew, and says so
  *   read marker FILE BYTES  fills a buffer of tracefs, of CPU 0, through trace_marker_raw
- *   read cat FILE TIMES     reads it to the end in blocks of 128 KiB, as cat(1) does, opened anew each
- *                           time; prints bytes and GB/s of each
+ *   read cat FILE TIMES     reads it to the end in blocks of 128 KiB, as cat(1) does, opened anew
+ * each time; prints bytes and GB/s of each
  */
 #include <fcntl.h>
 #include <weir/trace.h>

@@ -37,6 +37,7 @@ read_round() {	# BYTES FILE
 	read -r _ <&"${writer[0]}"
 	cat_ "$2" 2 | { read -r bytes first; read -r _ second; echo "$bytes" >>"$tmp/bytes"
 		echo "$first" >>"$tmp/first"; echo "$second" >>"$tmp/second"; }
+	cat_ "${2%/*}/live/${2##*/}" 1 | cut -d' ' -f2 >>"$tmp/live"
 	cp "$2" "$tmpfs/weir-bench"
 	cat_ "$tmpfs/weir-bench" 2 | tail -n 1 | cut -d' ' -f2 >>"$tmp/file"
 	rm "$tmpfs/weir-bench"
@@ -47,7 +48,7 @@ read_round() {	# BYTES FILE
 
 read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	local i dir
-	rm -f "$tmp"/{bytes,first,second,file,pipe}
+	rm -f "$tmp"/{bytes,first,second,live,file,pipe}
 	bench_trace full subbuf_size="$3" subbuf_count="$4"
 	coproc writer { exec "$top_builddir/bench/read" fill "$2"; }
 	read_peers_start "$2"
@@ -58,10 +59,12 @@ read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	exec {writer[1]}>&-
 	wait "$writer_PID"
 	rmdir "$mnt/full"
-	bench_stat read "cpuN, $1, first time" GB/s <"$tmp/first"
-	bench_stat read "cpuN, $1, second time" GB/s <"$tmp/second"
-	bench_stat read "file of tmpfs, $1" GB/s <"$tmp/file"
-	[ ! -e "$tmp/pipe" ] || bench_stat read "trace_pipe_raw, $1" GB/s <"$tmp/pipe"
+	bench_stat read "read of $1, first time: weir" GB/s <"$tmp/first"
+	bench_stat read "read of $1, second time: weir" GB/s <"$tmp/second"
+	bench_stat read "read of $1, first time: tmpfs" GB/s <"$tmp/file"
+	bench_stat read "read of $1, second time: tmpfs" GB/s <"$tmp/file"
+	bench_stat read "read and consume $1: weir" GB/s <"$tmp/live"
+	[ ! -e "$tmp/pipe" ] || bench_stat read "read and consume $1: trace_pipe_raw" GB/s <"$tmp/pipe"
 	[ "$(sort -n "$tmp/bytes" | head -n 1)" -gt $(($2 / 2)) ]
 	[ ! -d "$tracefs/instances/weir-bench" ] || rmdir "$tracefs/instances/weir-bench"
 }

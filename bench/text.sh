@@ -26,8 +26,9 @@ for ((i = 0; i < rounds; i++)); do
 done
 what="$events events of 2 CPUs"
 for who in cat babeltrace2; do
-	cut -d' ' -f1 "$tmp/$who" | bench_stat text "$what, $who" Mevents/s
-	cut -d' ' -f2 "$tmp/$who" | bench_stat text "$what, $who, of CPU time" Mevents/s
+	name=${who/cat/weir}
+	cut -d' ' -f1 "$tmp/$who" | bench_stat text "text, $what: $name" Mevents/s
+	cut -d' ' -f2 "$tmp/$who" | bench_stat text "text, $what, of CPU time: $name" Mevents/s
 done
 exec {FILL[1]}>&-
 wait "$FILL_PID"

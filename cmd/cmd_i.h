@@ -11,12 +11,16 @@
 #include <sys/types.h>
 
 #define WEIR_MOUNT_DEFAULT "/mnt/traces"
+#ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
 
 int weir_mount_main(int argc, char **argv); /* fs/main.c */
 int weir_umount_main(int argc, char **argv);
 int weir_run_main(int argc, char **argv);
 int weir_status_main(int argc, char **argv);
+int weir_crash_main(int argc, char **argv);
+int weir_snapshot_main(int argc, char **argv);
 
 /* $WEIR_MOUNT or the default. */
 const char *weir_mountpoint(void);

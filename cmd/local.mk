@@ -4,15 +4,25 @@ bin_PROGRAMS += cmd/weir
 cmd_weir_SOURCES = \
 	cmd/child.c \
 	cmd/cmd_i.h \
+	cmd/crash.c \
+	cmd/crash_core.c \
+	cmd/crash_i.h \
+	cmd/crash_pid.c \
+	cmd/dump.c \
+	cmd/dump_elf.c \
+	cmd/dump_flat.c \
+	cmd/dump_kdump.c \
 	cmd/files.c \
 	cmd/preload.c \
 	cmd/run.c \
 	cmd/run_i.h \
+	cmd/snapshot.c \
 	cmd/status.c \
 	cmd/umount.c \
 	cmd/weir.c
 cmd_weir_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_LIBDIR='"$(libdir)"' -DWEIR_PKGLIBDIR='"$(pkglibdir)"'
-cmd_weir_LDADD = fs/libfs.la
+cmd_weir_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(URCU_CFLAGS) $(KDUMPFILE_CFLAGS)
+cmd_weir_LDADD = fs/libfs.la $(KDUMPFILE_LIBS)
 
 # What tmpfiles.d(5) puts to /run/weir at boot.
 noinst_PROGRAMS += cmd/control_file

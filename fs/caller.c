@@ -129,7 +129,8 @@ bool weir_caller_privileged(const struct weir_caller *caller)
 
 bool weir_caller_sees_trace(const struct weir_caller *caller, const struct weir_trace *trace)
 {
-	return trace->all || trace->owner == caller->uid || weir_caller_privileged(caller);
+	return trace->all || trace->owner == caller->uid || trace->seen_by == caller->uid ||
+	       weir_caller_privileged(caller);
 }
 
 bool weir_caller_sees_source(const struct weir_caller *caller, const struct weir_trace *trace,
@@ -138,7 +139,7 @@ bool weir_caller_sees_source(const struct weir_caller *caller, const struct weir
 	if (source->dir_uid == caller->uid)
 		return true;
 	/* What was written to the marker belongs to who may write to it. */
-	if (!source->pid && trace && trace->owner == caller->uid)
+	if (!source->pid && trace && (trace->owner == caller->uid || trace->seen_by == caller->uid))
 		return true;
 	return weir_caller_privileged(caller);
 }

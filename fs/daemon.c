@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "registry_i.h"
+#include "snapshot.h"
 
 struct weir_daemon weir_daemon = { .tracing = (gid_t)-1 };
 
@@ -178,6 +179,7 @@ static void weir_registry_drop_traces(void)
 		weir_rcu_store(weir_registry.traces[i], NULL);
 		weir_trace_drop(trace);
 	}
+	weir_snapshots_drop();
 	pthread_mutex_unlock(&weir_registry.lock);
 }
 

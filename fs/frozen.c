@@ -18,11 +18,6 @@
 
 #define WEIR_LISTED_S 12u /* longer than a view, see view.c */
 
-struct weir_image_ring {
-	u64 begin, end, lost;
-	size_t offset; /* of begin's byte in data */
-};
-
 struct weir_image {
 	struct rcu_head rcu;
 	struct cds_list_head list;  /* of the trace */
@@ -34,7 +29,7 @@ struct weir_image {
 	u64 bytes;   /* everything that is kept for it */
 	u64 charged; /* of that, taken from the user's quota here */
 	u8 *data;
-	struct weir_image_ring ring[];
+	struct weir_kept ring[];
 };
 
 static size_t weir_image_rings(void)
@@ -50,13 +45,13 @@ static size_t weir_image_measure(struct weir_image *image, bool *any)
 	size_t i, size = 0;
 
 	for (i = 0; i < weir_image_rings(); i++) {
-		struct weir_image_ring *ring = &image->ring[i];
+		struct weir_kept *ring = &image->ring[i];
 		struct weir_ring_view view;
 
 		if (image->source->backend->sample(image->source, image->slot, (unsigned int)i, image->epoch,
 						   &view))
 			continue;
-		*ring = (struct weir_image_ring){ view.begin, view.end, view.lost, size };
+		*ring = (struct weir_kept){ view.begin, view.end, view.lost, size };
 		size += view.end - view.begin;
 		*any = true;
 	}
@@ -67,7 +62,7 @@ static size_t weir_image_measure(struct weir_image *image, bool *any)
 static void weir_image_fill(struct weir_image *image, unsigned int cpu)
 {
 	const struct weir_backend *backend = image->source->backend;
-	struct weir_image_ring *ring = &image->ring[cpu];
+	struct weir_kept *ring = &image->ring[cpu];
 	struct weir_ring_view view = { image->epoch, ring->begin, ring->end, ring->lost };
 	u64 from = ~0ull;
 
@@ -136,7 +131,7 @@ static void weir_image_empty(struct weir_image *image)
  */
 struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace *trace, u64 epoch, bool *full)
 {
-	size_t size = sizeof(struct weir_image) + weir_image_rings() * sizeof(struct weir_image_ring);
+	size_t size = sizeof(struct weir_image) + weir_image_rings() * sizeof(struct weir_kept);
 	struct weir_image *image = weir_alloc(size);
 	bool any = READ_ONCE(source->shown[trace->slot]) == epoch; /* then it stays, be it empty */
 
@@ -297,7 +292,7 @@ void weir_image_sweep(struct weir_source *source)
 
 /* ---- reading: under RCU ---------------------------------------------------------------------------------------*/
 
-static const struct weir_image_ring *weir_image_ring(const struct weir_image *image, unsigned int cpu, u64 epoch)
+static const struct weir_kept *weir_image_ring(const struct weir_image *image, unsigned int cpu, u64 epoch)
 {
 	return image->epoch == epoch ? &image->ring[cpu] : NULL;
 }
@@ -315,37 +310,49 @@ bool weir_image_there(const struct weir_source *source, const struct weir_trace 
 	return there;
 }
 
-int weir_image_sample(const struct weir_image *image, unsigned int cpu, u64 epoch, struct weir_ring_view *view)
+int weir_kept_sample(const struct weir_kept *ring, u64 epoch, struct weir_ring_view *view)
 {
-	const struct weir_image_ring *ring = weir_image_ring(image, cpu, epoch);
-
-	if (!ring || (ring->begin == ring->end && !ring->lost))
+	if (ring->begin == ring->end && !ring->lost)
 		return -ENODATA;
 	*view = (struct weir_ring_view){ epoch, ring->begin, ring->end, ring->lost };
 	return 0;
 }
 
-/* Positions outside of what is kept read as zeros; valid_from tells. */
+void weir_kept_read(const struct weir_kept *ring, const u8 *data, u64 position, void *dst, size_t len)
+{
+	u64 from = max(position, ring->begin), to = min(position + len, ring->end);
+
+	if (from >= to) {
+		memset(dst, 0, len);
+		return;
+	}
+	memset(dst, 0, from - position);
+	memcpy((u8 *)dst + (from - position), data + ring->offset + (from - ring->begin), to - from);
+	memset((u8 *)dst + (to - position), 0, position + len - to);
+}
+
+int weir_image_sample(const struct weir_image *image, unsigned int cpu, u64 epoch, struct weir_ring_view *view)
+{
+	const struct weir_kept *ring = weir_image_ring(image, cpu, epoch);
+
+	return ring ? weir_kept_sample(ring, epoch, view) : -ENODATA;
+}
+
+/* valid_from tells what of it is kept. */
 int weir_image_read(const struct weir_image *image, unsigned int cpu, u64 epoch, u64 position, void *dst,
 		    size_t len)
 {
-	const struct weir_image_ring *ring = weir_image_ring(image, cpu, epoch);
-	u64 from, to;
+	const struct weir_kept *ring = weir_image_ring(image, cpu, epoch);
 
 	if (!ring)
 		return -ENODATA;
-	memset(dst, 0, len);
-	from = max(position, ring->begin);
-	to = min(position + len, ring->end);
-	if (from < to)
-		memcpy((u8 *)dst + (from - position), image->data + ring->offset + (from - ring->begin),
-		       to - from);
+	weir_kept_read(ring, image->data, position, dst, len);
 	return 0;
 }
 
 u64 weir_image_valid_from(const struct weir_image *image, unsigned int cpu, const struct weir_ring_view *view)
 {
-	const struct weir_image_ring *ring = weir_image_ring(image, cpu, view->epoch);
+	const struct weir_kept *ring = weir_image_ring(image, cpu, view->epoch);
 
 	return ring && view->end <= ring->end ? ring->begin : ~0ull;
 }

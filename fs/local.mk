@@ -20,7 +20,11 @@ fs_libfs_la_SOURCES = \
 	fs/doorbell_i.h \
 	fs/drain.c \
 	fs/errors.c \
+	fs/extract.c \
+	fs/extract.h \
 	fs/file.c \
+	fs/freeze.c \
+	fs/freeze_i.h \
 	fs/frozen.c \
 	fs/live.c \
 	fs/live.h \
@@ -36,6 +40,7 @@ fs_libfs_la_SOURCES = \
 	fs/nodes_control.c \
 	fs/nodes_live.c \
 	fs/nodes_root.c \
+	fs/nodes_snapshot.c \
 	fs/nodes_source.c \
 	fs/nodes_trace.c \
 	fs/ops.c \
@@ -48,6 +53,8 @@ fs_libfs_la_SOURCES = \
 	fs/registry_i.h \
 	fs/rules.c \
 	fs/settings.c \
+	fs/snapshot.c \
+	fs/snapshot.h \
 	fs/sources.c \
 	fs/stream.c \
 	fs/sweeper.c \

@@ -105,7 +105,7 @@ static const struct weir_backend weir_backend_marker = {
 
 /* ---- writing ----------------------------------------------------------------------------------------------*/
 
-static int weir_marker_describe(struct weir_source *source)
+int weir_marker_describe(struct weir_source *source)
 {
 	static const char *const names[] = { "text", "pid" };
 	static const u8 types[] = { WEIR_TYPE_STR, WEIR_TYPE_U32 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* metadata: the TSDL of a source in a trace. Rendered twice, for the size and for the bytes, to
  * the same text. */
+#include "snapshot.h"
 #include "tree_i.h"
 
 static void weir_metadata_head(struct weir_tsdl *tsdl, const struct weir_trace *trace,
@@ -16,6 +17,10 @@ static void weir_metadata_head(struct weir_tsdl *tsdl, const struct weir_trace *
 		.created = source->attached.tv_sec,
 		.tid = epoch & WEIR_EPOCH_TID,
 	};
+	if (trace->snapshot) {
+		tsdl->snapshot = trace->snapshot->moment + (u64)weir_daemon.clock_offset;
+		tsdl->within = trace->snapshot->within;
+	}
 	memcpy(tsdl->clock_uuid, weir_daemon.clock_uuid, sizeof(tsdl->clock_uuid));
 	weir_source_uuid(source, trace, epoch, tsdl->uuid);
 }

@@ -131,8 +131,10 @@ static int weir_root_find(const struct weir_caller *caller, const struct weir_pl
 		weir_trace_put(trace);
 		trace = NULL;
 	}
-	*place = (struct weir_place){ .row = &weir_row_trace, .trace = trace };
-	return trace ? 0 : -ENOENT;
+	if (!trace)
+		return -ENOENT;
+	weir_place_trace(place, trace);
+	return 0;
 }
 
 static int weir_root_each(const struct weir_caller *caller, const struct weir_place *dir,
@@ -149,6 +151,7 @@ static int weir_root_each(const struct weir_caller *caller, const struct weir_pl
 			weir_names_add(names, &weir_row_trace, &place, traces[i]->name);
 		weir_trace_put(traces[i]);
 	}
+	weir_snapshots_list(caller, names);
 	return 0;
 }
 
@@ -168,9 +171,11 @@ const struct weir_row weir_row_root = {
 
 int weir_root_mkdir(const struct weir_caller *caller, const char *name)
 {
-	const char *why = NULL;
+	const char *why = NULL, *at = strchr(name, '@');
 	int err;
 
+	if (at)
+		return weir_snapshot_mkdir(caller, name, at);
 	err = weir_trace_create(name, caller->uid, caller->gid, weir_caller_tracing(caller), &why);
 	if (err == -EINVAL)
 		weir_error_add(

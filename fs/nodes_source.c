@@ -85,6 +85,8 @@ const struct weir_row weir_row_cpu = {
 	.fill = weir_stream_fill,
 };
 
+static const struct weir_row *const weir_frozen_rows[] = { &weir_row_source_text, NULL };
+
 static const struct weir_row *const weir_source_rows[] = { &weir_row_source_text, &weir_row_live,
 							   NULL };
 
@@ -93,6 +95,16 @@ const struct weir_row weir_row_source = {
 	.kind = WEIR_KIND_DIR,
 	.ino = 9,
 	.children = weir_source_rows,
+	.find = weir_source_find_name,
+	.each = weir_source_each,
+};
+
+/* In a snapshot, where nothing is live. */
+const struct weir_row weir_row_frozen = {
+	.mode = 0550,
+	.kind = WEIR_KIND_DIR,
+	.ino = 9,
+	.children = weir_frozen_rows,
 	.find = weir_source_find_name,
 	.each = weir_source_each,
 };

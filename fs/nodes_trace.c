@@ -97,8 +97,13 @@ static int weir_marker_store(const struct weir_caller *caller, const struct weir
 
 /* ---- the directory ----------------------------------------------------------------------------*/
 
-static int weir_trace_find_name(const struct weir_caller *caller, const struct weir_place *dir,
-				const char *name, struct weir_place *place)
+static const struct weir_row *weir_trace_source_row(const struct weir_trace *trace)
+{
+	return trace->snapshot ? &weir_row_frozen : &weir_row_source;
+}
+
+int weir_trace_find_name(const struct weir_caller *caller, const struct weir_place *dir,
+			 const char *name, struct weir_place *place)
 {
 	struct weir_source *source = weir_trace_source(dir->trace, name);
 
@@ -108,15 +113,15 @@ static int weir_trace_find_name(const struct weir_caller *caller, const struct w
 		weir_source_put(source);
 		return -ENOENT;
 	}
-	*place = (struct weir_place){ .row = &weir_row_source,
+	*place = (struct weir_place){ .row = weir_trace_source_row(dir->trace),
 				      .trace = dir->trace,
 				      .source = source };
 	weir_trace_get(dir->trace);
 	return 0;
 }
 
-static int weir_trace_each(const struct weir_caller *caller, const struct weir_place *dir,
-			   struct weir_names *names)
+int weir_trace_each(const struct weir_caller *caller, const struct weir_place *dir,
+		    struct weir_names *names)
 {
 	struct weir_source_list list;
 	size_t i;
@@ -125,11 +130,11 @@ static int weir_trace_each(const struct weir_caller *caller, const struct weir_p
 	weir_trace_list(dir->trace);
 	err = weir_source_list(caller, dir->trace, &list);
 	for (i = 0; i < list.nr; i++) {
-		const struct weir_place place = { .row = &weir_row_source,
+		const struct weir_place place = { .row = weir_trace_source_row(dir->trace),
 						  .trace = dir->trace,
 						  .source = list.source[i] };
 
-		weir_names_add(names, &weir_row_source, &place, list.source[i]->name);
+		weir_names_add(names, place.row, &place, list.source[i]->name);
 	}
 	weir_source_list_put(&list);
 	return err;

@@ -4,6 +4,7 @@
 #include <sys/sysinfo.h>
 
 #include "doorbell_i.h"
+#include "snapshot.h"
 #include "tree_i.h"
 
 /* ---- threads ----------------------------------------------------------------------------------*/
@@ -124,7 +125,7 @@ static void weir_op_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct weir_trace *traces[WEIR_SLOTS];
 	struct statvfs st = { 0 };
 	struct sysinfo info;
-	u64 page = 4096, used = weir_copy_bytes();
+	u64 page = 4096, used = weir_copy_bytes() + weir_snapshot_bytes();
 	unsigned int i, nr;
 
 	(void)ino;

@@ -9,6 +9,8 @@
 
 static const u64 weir_quota_limit[WEIR_QUOTA_COUNT] = {
 	[WEIR_QUOTA_TRACES] = 4,
+	[WEIR_QUOTA_SNAPSHOTS] = 16,
+	[WEIR_QUOTA_SNAPSHOT_BYTES] = 512ull << 20,
 	[WEIR_QUOTA_PROCESSES] = 512,
 	[WEIR_QUOTA_BYTES] = 1ull << 30,
 	[WEIR_QUOTA_COPIES] = 1ull << 30,

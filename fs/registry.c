@@ -8,6 +8,7 @@
 
 #include "news.h"
 #include "registry_i.h"
+#include "snapshot.h"
 
 char weir_rcu_period;
 
@@ -29,9 +30,13 @@ struct weir_registry weir_registry = {
 
 static void weir_trace_reclaim(struct rcu_head *head)
 {
+	struct weir_trace *trace = container_of(head, struct weir_trace, rcu);
+
 	weir_rcu_reclaim();
-	weir_free(container_of(head, struct weir_trace, rcu)->switches);
-	weir_free(container_of(head, struct weir_trace, rcu));
+	if (trace->snapshot)
+		weir_snapshot_free(trace->snapshot);
+	weir_free(trace->switches);
+	weir_free(trace);
 	weir_rcu_reclaimed();
 }
 
@@ -55,7 +60,7 @@ void weir_trace_put(struct weir_trace *trace)
 }
 
 /**
- * weir_trace_find() - the trace of a name
+ * weir_trace_find() - the trace, or snapshot, of a name
  * @name: exactly
  *
  * Return: the trace with a reference, or NULL.
@@ -72,11 +77,11 @@ struct weir_trace *weir_trace_find(const char *name)
 			found = trace;
 	}
 	weir_rcu_unlock();
-	return found;
+	return found ? found : weir_snapshot_find(name);
 }
 
 /**
- * weir_traces() - all traces
+ * weir_traces() - all traces, no snapshots
  * @traces: filled in, by slot
  *
  * Return: how many; each with a reference.
@@ -185,6 +190,8 @@ struct weir_source *weir_trace_source(struct weir_trace *trace, const char *name
 {
 	struct weir_source *source;
 
+	if (trace->snapshot)
+		return weir_snapshot_source(trace->snapshot, name);
 	if (strcmp(name, WEIR_MARKER_NAME)) {
 		source = weir_source_find(name);
 	} else {
@@ -265,19 +272,33 @@ static bool weir_name_byte(char c)
 	       c == '_' || c == '-';
 }
 
-/* A name never starts with a dot, which hides it, nor with a minus, which makes an option of it. The marker's is
- * taken in every trace. */
+/**
+ * weir_source_plain_name() - name a source <comm>-<pid>
+ * @source: its name is set
+ *
+ * A name never starts with a dot, which hides it, nor with a minus, which makes an option of it.
+ */
+void weir_source_plain_name(struct weir_source *source)
+{
+	char *p;
+
+	snprintf(source->name, sizeof(source->name), "%s-%d", source->comm[0] ? source->comm : "_",
+		 (int)source->pid);
+	for (p = source->name; *p; p++)
+		if (!weir_name_byte(*p) || (p == source->name && (*p == '.' || *p == '-')))
+			*p = '_';
+}
+
+/* The marker's is taken in every trace. */
 static void weir_source_name(struct weir_source *source)
 {
 	size_t room = sizeof(source->name), len;
 	unsigned int n = 0;
 	char *p;
 
-	snprintf(source->name, room, "%s-%d", source->comm[0] ? source->comm : "_", (int)source->pid);
-	for (p = source->name; *p; p++)
-		if (!weir_name_byte(*p) || (p == source->name && (*p == '.' || *p == '-')))
-			*p = '_';
-	len = (size_t)(p - source->name);
+	weir_source_plain_name(source);
+	len = strlen(source->name);
+	p = source->name + len;
 	while (weir_source_lookup(source->name) || !strcmp(source->name, WEIR_MARKER_NAME))
 		snprintf(p, room - len, ".%u", ++n);
 }
@@ -358,6 +379,8 @@ bool weir_source_in(struct weir_source *source, struct weir_trace *trace)
 	struct weir_ring_view view;
 	unsigned int cpu;
 
+	if (trace->snapshot)
+		return weir_snapshot_has(trace->snapshot, source);
 	if (!trace->all && source->uid != trace->owner)
 		return false;
 	if (READ_ONCE(source->ended))

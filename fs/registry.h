@@ -31,12 +31,16 @@
 
 #define WEIR_TRACE_NAME_MAX 63
 
+struct weir_snapshot;
+
 struct weir_trace {
 	struct urcu_ref ref;
 	struct rcu_head rcu;
 	unsigned int slot;
-	char name[WEIR_TRACE_NAME_MAX + 1];
-	uid_t owner;
+	char name[2 * (WEIR_TRACE_NAME_MAX + 1)]; /* TRACE or TRACE@NAME */
+	struct weir_snapshot *snapshot; /* NULL: a trace */
+	u64 moment;			/* of a snapshot; 0: a trace, of which all is now */
+	uid_t owner, seen_by;		/* seen_by: the owner of what a snapshot is of */
 	gid_t group;
 	bool all; /* records every user's processes */
 	struct timespec created; /* CLOCK_REALTIME */
@@ -156,6 +160,8 @@ u64 weir_clock_now(void); /* ns, as records carry */
 /* Quotas a uid, root exempt; see quota.c. take returns 0 or -EDQUOT. */
 enum weir_quota {
 	WEIR_QUOTA_TRACES,
+	WEIR_QUOTA_SNAPSHOTS,
+	WEIR_QUOTA_SNAPSHOT_BYTES,
 	WEIR_QUOTA_PROCESSES,	/* attached */
 	WEIR_QUOTA_BYTES,	/* held for ended processes and for markers */
 	WEIR_QUOTA_COPIES,	/* bytes of open copies, and whatever else readers make us hold */

@@ -33,9 +33,15 @@ extern struct weir_registry weir_registry;
 
 struct weir_source *weir_source_new(const char *comm, pid_t pid, uid_t uid, const struct weir_backend *backend,
 				    void *private);
+void weir_source_plain_name(struct weir_source *source);
 void weir_source_add(struct weir_source *source);  /* locked; finds the name that is free */
 void weir_source_drop(struct weir_source *source); /* locked */
 void weir_trace_drop(struct weir_trace *trace);	   /* locked; when it is out of the slots */
+
+/* ---- trace.c ---------------------------------------------------------------------------------------------*/
+
+int weir_trace_check_name(const char *name, const char **why);
+struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid, bool all);
 
 /* ---- trace.c: locked ------------------------------------------------------------------------------------*/
 
@@ -167,6 +173,17 @@ void weir_kmod_join(struct weir_source *source);      /* locked */
 void weir_kmod_stop(void);
 void weir_kmod_close(void);
 
+/* ---- frozen.c: what a ring held -----------------------------------------------------------------------------*/
+
+struct weir_kept {
+	u64 begin, end, lost;
+	size_t offset; /* of begin's byte in the data */
+};
+
+int weir_kept_sample(const struct weir_kept *ring, u64 epoch, struct weir_ring_view *view);
+/* Positions outside of what is kept read as zeros. */
+void weir_kept_read(const struct weir_kept *ring, const u8 *data, u64 position, void *dst, size_t len);
+
 /* ---- frozen.c: what ended processes held ------------------------------------------------------------------*/
 
 struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace *trace, u64 epoch, bool *full);
@@ -185,6 +202,7 @@ u64 weir_image_valid_from(const struct weir_image *image, unsigned int cpu, cons
 /* ---- marker.c ---------------------------------------------------------------------------------------------*/
 
 int weir_marker_new(struct weir_trace *trace, struct weir_source **source);
+int weir_marker_describe(struct weir_source *source); /* its class */
 int weir_marker_append(struct weir_source *source, u64 epoch, const char *text, size_t len, pid_t pid);
 
 #endif /* WEIR_REGISTRY_I_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sources: those of a trace, or all, that a caller may see; taken in one moment, with
  * references. */
+#include "snapshot.h"
 #include "tree_i.h"
 
 struct weir_source_query {
@@ -16,7 +17,7 @@ static int weir_source_list_add(struct weir_source *source, void *arg)
 	struct weir_source_list *list = query->list;
 	struct weir_source **grown;
 
-	if (query->trace && !weir_source_in(source, query->trace))
+	if (query->trace && !query->trace->snapshot && !weir_source_in(source, query->trace))
 		return 0;
 	if (!query->privileged && !weir_caller_sees_source(query->caller, query->trace, source)) {
 		list->hidden++;
@@ -43,9 +44,15 @@ int weir_source_list(const struct weir_caller *caller, struct weir_trace *trace,
 		.trace = trace,
 		.list = list,
 	};
+	unsigned int i;
 
 	memset(list, 0, sizeof(*list));
-	weir_sources_each(weir_source_list_add, &query);
+	if (trace && trace->snapshot) {
+		for (i = 0; i < trace->snapshot->nr && !list->error; i++)
+			weir_source_list_add(trace->snapshot->source[i], &query);
+	} else {
+		weir_sources_each(weir_source_list_add, &query);
+	}
 	return list->error;
 }
 

@@ -10,6 +10,7 @@
 
 #include "news.h"
 #include "registry_i.h"
+#include "snapshot.h"
 
 #define WEIR_SUBBUF_SHIFT_DEFAULT 18u /* 256K */
 #define WEIR_COUNT_SHIFT_DEFAULT 2u
@@ -30,7 +31,7 @@ u64 weir_trace_new_epoch(u64 bits)
 
 /* ---- create -----------------------------------------------------------------------------------------------*/
 
-static int weir_trace_check_name(const char *name, const char **why)
+int weir_trace_check_name(const char *name, const char **why)
 {
 	const char *p;
 
@@ -48,7 +49,7 @@ static int weir_trace_check_name(const char *name, const char **why)
 	return p - name > WEIR_TRACE_NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
-static struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid, bool all)
+struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid, bool all)
 {
 	struct weir_trace *trace = weir_alloc(sizeof(*trace));
 
@@ -60,7 +61,7 @@ static struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid,
 		return NULL;
 	}
 	strcpy(trace->name, name);
-	trace->owner = uid;
+	trace->owner = trace->seen_by = uid;
 	trace->group = gid;
 	trace->all = all;
 	trace->max_bytes = WEIR_MAX_BYTES_DEFAULT;
@@ -168,7 +169,11 @@ int weir_trace_remove(struct weir_trace *trace)
 	int err = -ENOENT;
 
 	pthread_mutex_lock(&weir_registry.lock);
-	if (!trace->gone) {
+	if (!trace->gone && trace->snapshot) {
+		WRITE_ONCE(trace->gone, true);
+		weir_snapshot_drop(trace);
+		err = 0;
+	} else if (!trace->gone) {
 		WRITE_ONCE(trace->gone, true);
 		WRITE_ONCE(trace->enabled, false);
 		weir_control_free_slot(trace->slot);

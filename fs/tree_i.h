@@ -125,7 +125,7 @@ struct weir_row {
 struct weir_node;
 
 extern const struct weir_row weir_row_root, weir_row_dot, weir_row_trace, weir_row_control,
-	weir_row_source;
+	weir_row_source, weir_row_snapshot, weir_row_frozen;
 extern const struct weir_row weir_row_status, weir_row_marker;
 extern const struct weir_row weir_row_trace_text, weir_row_source_text;
 extern const struct weir_row weir_row_cpu, weir_row_metadata;
@@ -270,6 +270,13 @@ void weir_dir_release(struct fuse_file_info *fi);
 
 /* ---- the rest ---------------------------------------------------------------------------------*/
 
+int weir_trace_find_name(const struct weir_caller *caller, const struct weir_place *dir,
+			 const char *name, struct weir_place *place);
+int weir_trace_each(const struct weir_caller *caller, const struct weir_place *dir,
+		    struct weir_names *names);
+void weir_place_trace(struct weir_place *place, struct weir_trace *trace);
+void weir_snapshots_list(const struct weir_caller *caller, struct weir_names *names);
+int weir_snapshot_mkdir(const struct weir_caller *caller, const char *name, const char *at);
 int weir_root_mkdir(const struct weir_caller *caller, const char *name);
 int weir_root_rmdir(const struct weir_caller *caller, const char *name);
 

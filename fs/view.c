@@ -62,7 +62,7 @@ static struct list_head *weir_view_bucket(pid_t process, const struct weir_trace
 
 static bool weir_view_holds(const struct weir_view *view, u64 now)
 {
-	return view->epoch == READ_ONCE(view->trace->epoch) &&
+	return view->epoch == READ_ONCE(view->trace->epoch) && !READ_ONCE(view->trace->gone) &&
 	       (view->opens ||
 		(now - view->used < WEIR_VIEW_IDLE_MS && now - view->made < WEIR_VIEW_AGE_MS));
 }
@@ -128,7 +128,7 @@ static struct weir_view *weir_view_make(pid_t process, struct weir_trace *trace,
 		view->cpu[view->nr++].ring = state.ring;
 	}
 	view->count = source->backend->schemas(source);
-	view->latest = weir_clock_now();
+	view->latest = trace->moment ? trace->moment : weir_clock_now();
 	view->process = process;
 	view->trace = trace;
 	view->source = source;

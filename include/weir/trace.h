@@ -13,6 +13,9 @@
  *   if (weir_enabled(http, body)) { ... }
  *       True while some trace records the event: a guard for costly arguments.
  *
+ *   weir_switch();
+ *       What this process has recorded so far, in all traces, becomes packets for who reads live streams.
+ *
  * C11 and C++11 or later, GCC and Clang. Any context: signal handlers, constructors, forked and vforked
  * children; errno is kept. Arguments are evaluated once, and only while the event is recorded. A disabled site
  * costs a load, a compare and a branch that is not taken. Nothing here waits, allocates or makes a system call.
@@ -71,6 +74,8 @@ struct weir_client {
 	void (*finish)(struct weir_site *site, struct weir_cursor *cursor);
 	void (*string)(struct weir_cursor *cursor, const char *s);
 	void (*bytes)(struct weir_cursor *cursor, const void *p, size_t n);
+	/* Of later versions: there if `size` says so. */
+	void (*switch_all)(void);
 };
 
 WEIR_STATIC_ASSERT(sizeof(struct weir_site) == 40 || sizeof(void *) != 8);
@@ -134,6 +139,23 @@ WEIR_INLINE int weir_site_on(struct weir_site *site)
 	if (__builtin_expect(match - generation < WEIR_GENERATION_STEP, 1))
 		return 1;
 	return weir_object_.client && weir_object_.ready == 1 && weir_object_.client->refresh(site);
+}
+
+/**
+ * weir_switch() - live readers get what was recorded so far
+ *
+ * What this process has recorded before the call, on every CPU and in every trace, is given to readers of
+ * live/cpuN as packets, without waiting for sub-buffers to be full. Nothing is waited for. Events of other
+ * threads are among them if they happened before this call.
+ *
+ * Context: any, signal handlers too. With shared memory it is one atomic addition; silent without libweir.
+ */
+WEIR_INLINE void weir_switch(void)
+{
+	const struct weir_client *client = weir_object_.client;
+
+	if (client && client->size >= sizeof(*client))
+		client->switch_all();
 }
 
 /* ---- fields ---------------------------------------------------------------------------------------------*/

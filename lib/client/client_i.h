@@ -127,6 +127,7 @@ void weir_client_emit(struct weir_site *site, char *stage, char *end);
 void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor);
 void weir_client_string(struct weir_cursor *cursor, const char *s);
 void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
+void weir_client_switch(void);
 void weir_stage_release(struct weir_cursor *cursor);
 void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len);
 void weir_fallback_forked(void);

@@ -86,7 +86,7 @@ static inline __attribute__((always_inline)) int weir_append_once(const struct w
 				id | time << WEIR_TIME_SHIFT, body, weir_align8(len - 8));
 }
 
-static int weir_switch(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, char *data, u64 epoch,
+static int weir_do_switch(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, char *data, u64 epoch,
 		       const struct weir_ring_state *state, const struct weir_ring_step *step, u64 time, u64 word,
 		       const char *body, size_t len8)
 {
@@ -137,7 +137,7 @@ static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u
 	case WEIR_PLAN_APPEND:
 		return WEIR_AGAIN;
 	case WEIR_PLAN_SWITCH:
-		return weir_switch(rseq, cpu, ring, slot->data + ((size_t)cpu << weir_client_state.stride_shift),
+		return weir_do_switch(rseq, cpu, ring, slot->data + ((size_t)cpu << weir_client_state.stride_shift),
 				   epoch, &state, &step, time, id | time << WEIR_TIME_SHIFT, body,
 				   weir_align8(len - 8)) ?
 			       WEIR_AGAIN :
@@ -315,4 +315,20 @@ void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor)
 		weir_emit(site, cursor->stage, cursor->p);
 	if (unlikely(!cursor->limit))
 		weir_stage_release(cursor);
+}
+
+/**
+ * weir_client_switch() - ask for packets of what was recorded so far
+ *
+ * A count moves; readers who find it changed cut all open packets of the process at the positions that they see
+ * then. A process that is not attached has nothing to be cut.
+ *
+ * Context: any; a vfork child counts for its parent.
+ */
+void weir_client_switch(void)
+{
+	struct weir_process *process = READ_ONCE(weir_client_state.process);
+
+	if (process)
+		__atomic_add_fetch(&process->switches, 1, __ATOMIC_RELEASE); /* switch:E */
 }

@@ -164,6 +164,7 @@ struct weir_client weir_client_1 = {
 	.finish = weir_client_finish,
 	.string = weir_client_string,
 	.bytes = weir_client_bytes,
+	.switch_all = weir_client_switch,
 };
 
 /**

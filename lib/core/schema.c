@@ -176,14 +176,6 @@ int weir_schemas_parse(struct weir_schemas *schemas, const void *log, size_t byt
 	return 0;
 }
 
-const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id)
-{
-	/* class:A */
-	if (id >= smp_load_acquire(&schemas->count))
-		return NULL;
-	return schemas->chunk[id / WEIR_SCHEMA_CHUNK][id % WEIR_SCHEMA_CHUNK];
-}
-
 void weir_schemas_destroy(struct weir_schemas *schemas)
 {
 	u32 i;

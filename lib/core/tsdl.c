@@ -150,6 +150,10 @@ static void weir_tsdl_env(struct weir_out *out, const struct weir_tsdl *tsdl)
 	weir_tsdl_string(out, "procname", tsdl->procname);
 	weir_tsdl_int(out, "vpid", tsdl->pid);
 	weir_tsdl_created(out, tsdl->created);
+	if (tsdl->snapshot) {
+		weir_tsdl_int(out, "snapshot_time_ns", (s64)tsdl->snapshot);
+		weir_tsdl_int(out, "snapshot_within_ns", (s64)tsdl->within);
+	}
 	weir_out_str(out, "};\n");
 }
 

@@ -52,12 +52,20 @@ struct weir_schemas {
 /* The log grows: `log` is a copy of its bytes from schemas->bytes on, `bytes` that many. 0, or -EINVAL at the
  * first bad entry, -ENOMEM, -ENOSPC; classes before the failure stay, and a later call goes on there. */
 int weir_schemas_parse(struct weir_schemas *schemas, const void *log, size_t bytes);
-const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id);
 void weir_schemas_destroy(struct weir_schemas *schemas);
 
 static inline bool weir_type_valid(u8 type)
 {
 	return type > WEIR_TYPE_NONE && type < WEIR_TYPE_COUNT;
+}
+
+/* Once a record, hence here. */
+static inline const struct weir_class *weir_schemas_class(const struct weir_schemas *schemas, u32 id)
+{
+	/* class:A */
+	if (id >= smp_load_acquire(&schemas->count))
+		return NULL;
+	return schemas->chunk[id / WEIR_SCHEMA_CHUNK][id % WEIR_SCHEMA_CHUNK];
 }
 
 /* One descriptor into `buf`; returns its size, or -EINVAL (names, types, counts out of bounds) or -ENOSPC.
@@ -100,6 +108,7 @@ struct weir_tsdl {
 	const char *hostname, *trace_name, *procname;
 	s64 pid;
 	u64 created; /* CLOCK_REALTIME seconds */
+	u64 snapshot, within; /* ns: when all streams were frozen, how long before that it began; 0: no snapshot */
 	bool tid;
 };
 

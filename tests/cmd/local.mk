@@ -2,11 +2,16 @@
 # The command.
 CMD_TESTS = \
 	tests/cmd/command.sh \
+	tests/cmd/crash.sh \
 	tests/cmd/run.sh
 TESTS += $(CMD_TESTS)
 
 EXTRA_DIST += \
 	$(CMD_TESTS)
+
+check_PROGRAMS += tests/cmd/mkdump
+tests_cmd_mkdump_SOURCES = tests/cmd/mkdump.c
+tests_cmd_mkdump_LDADD = lib/core/libcore.la
 
 # What was installed is found by pkg-config, and finds its libraries.
 EXTRA_DIST += tests/cmd/installed.sh

@@ -3,6 +3,8 @@
 BUILD_PACKAGES=(autoconf automake gcc g++ libc6-dev libfuse3-dev libtool liburcu-dev make pkg-config fuse3)
 TEST_PACKAGES=(babeltrace2 clang gdb git inotify-tools less libcmocka-dev procps python3 rsync spin sqlite3 strace tar
 	util-linux valgrind xz-utils)
+# shellcheck disable=SC2034
+BENCH_PACKAGES=(debootstrap gnuplot-nox liblttng-ust-dev lttng-tools)
 # the core is compiled for a kernel, too
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || TEST_PACKAGES+=(linux-headers-cloud-amd64)
 

@@ -1,23 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # live/cpuN: packets once and whole, whatever reads them and however often readers go; waiting, not waiting, ends.
-. "${top_srcdir:-.}/tests/stress/common.sh"
-lively=$top_builddir/tests/live/lively tick=$top_builddir/tests/mount/tick
-need rsync tar taskset dd
+. "${top_srcdir:-.}/tests/live/common.sh"
 weir_mount
 
-dir() { echo "$mnt/$1/"*-[0-9]*; }	# TRACE: of its only process
-hold() {	# NAME COMMAND...: runs it with its standard input held by descriptor 9 until `let_go`; sets $held
-	rm -f "$tmp/hold"
-	mkfifo "$tmp/hold"
-	"${@:2}" <"$tmp/hold" >"$tmp/$1.out" 2>&1 &
-	held=$!
-	exec 9>"$tmp/hold"
-}
-let_go() { exec 9>&-; wait "$held"; }
-ticks() {	# EVENTS: on CPU 0, written and held
-	hold tick taskset -c 0 "$tick" "$1" 1 wait
-	wait_for grep -q done "$tmp/tick.out"
-}
 drain() {	# DIR OUT: all streams to their ends, metadata after them
 	local s
 	mkdir -p "$2"
@@ -27,19 +12,10 @@ drain() {	# DIR OUT: all streams to their ends, metadata after them
 	done
 	cat "$1/metadata" >"$2/metadata"
 }
-ends() {	# NAME PID: a child, well
-	if wait "$2"; then pass "$1"; else fail "$1" "status $?" "$(cat "$tmp/out")"; fi
-}
-asleep() { grep -q request_wait_answer "/proc/$1/wchan"; }	# PID: waits for the daemon
-
 # ---- what an ended process left: everything, exactly
 new_trace ended subbuf_size=4K subbuf_count=1024 mode=overwrite
 write_all -t 4 -n 20000 -m -s -x
 for p in "$mnt"/ended/*-[0-9]*; do drain "$p" "$tmp/ended/${p##*/}"; done
-counted_in() {	# NAME MODE DIR
-	local out
-	if out=$("$tmp/ctfread" -m "$2" -c "$counts" "$3" 2>&1); then pass "$1: $out"; else fail "$1" "$out"; fi
-}
 counted_in "all of an ended process is read" exact "$tmp/ended"
 ok "and decodes" bt "$tmp/ended"
 is "status knows what was taken" \

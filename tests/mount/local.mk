@@ -5,6 +5,8 @@ MOUNT_TESTS = \
 	tests/mount/inotify.sh \
 	tests/mount/life.sh \
 	tests/mount/memory.sh \
+	tests/mount/snapshot.sh \
+	tests/mount/snapshot_load.sh \
 	tests/mount/status.sh \
 	tests/mount/text.sh \
 	tests/mount/tools.sh \
@@ -12,7 +14,7 @@ MOUNT_TESTS = \
 	tests/mount/users.sh \
 	tests/mount/view.sh
 TESTS += $(MOUNT_TESTS)
-SOAK_TESTS += tests/mount/inotify.sh tests/mount/view.sh
+SOAK_TESTS += tests/mount/inotify.sh tests/mount/snapshot_load.sh tests/mount/view.sh
 
 check_PROGRAMS += tests/mount/tick tests/mount/wide
 tests_mount_tick_SOURCES = tests/mount/tick.c
@@ -26,4 +28,5 @@ tests_mount_wide_LDADD = lib/client/libweir.la
 EXTRA_DIST += \
 	$(MOUNT_TESTS) \
 	tests/mount/inotify.c \
-	tests/mount/more.c
+	tests/mount/more.c \
+	tests/mount/ping.c

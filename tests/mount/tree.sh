@@ -29,7 +29,7 @@ long=$(printf 'a%.0s' $(seq 63))
 ok "a name of 63 bytes" mkdir "$long"
 not_ok "of 64" mkdir "a$long"
 ok "of all that is allowed" mkdir 'A.z_0-9'
-for name in '.hidden' 'a b' 'a@b' 'ä' $'a\nb' 'a:b' '-'; do
+for name in '.hidden' 'a b' 'ä' $'a\nb' 'a:b' '-'; do
 	case $name in
 	-) ok "name $name" mkdir -- "$name"; rmdir -- "$name" ;;
 	*) is "name ${name//[^ -~]/?}" "$(try mkdir -- "$name")" "Invalid argument" ;;

@@ -16,6 +16,8 @@
  *   discard    seen + discarded = written
  *   overwrite  seen + overwritten + discarded = written; TRACE/status tells the bytes of
  *              overwritten sub-buffers of SUBBUF bytes, full of records of RECORD bytes
+ *   missed     seen + missed + discarded = written; of live streams, captured from their beginning:
+ *              a number that is missing is a sub-buffer of which the rest is. Records fill it exactly
  */
 #include <dirent.h>
 #include <errno.h>
@@ -62,13 +64,15 @@ struct stream {
 	const char *path;
 	const struct metadata *metadata;
 	uint64_t number, end, discarded, seq;
+	uint64_t part; /* MISSED: events that were seen of the sub-buffer that is being read */
 	bool any;
 };
 
 static struct seen seen[COUNTS_MAX];
 static struct {
-	uint64_t events, discarded, packets, streams, sources, overwritten;
+	uint64_t events, discarded, packets, streams, sources, overwritten, missed;
 } total;
+static uint64_t full; /* MISSED: events of a full sub-buffer */
 static const char *provider;
 static const struct counts *counts;
 
@@ -217,6 +221,27 @@ static size_t read_record(struct stream *s, const char *packet, size_t at, size_
 	       (event->pad ? check_pad(s, packet + at + fixed, content - at - fixed, seq) : 0);
 }
 
+/* ---- what a live reader has missed ---------------------------------------------------------------*/
+
+static void miss(struct stream *s, uint64_t seq)
+{
+	uint64_t gap = s->any ? seq - s->seq - 1 : seq - (seq != 0);
+
+	if (!gap)
+		return;
+	total.missed += gap * full - s->part;
+	s->part = 0;
+}
+
+static void see_part(struct stream *s, uint64_t events)
+{
+	s->part += events;
+	if (s->part > full)
+		FAIL("%s: %" PRIu64 " events of a sub-buffer of %" PRIu64, s->path, s->part, full);
+	if (s->part == full)
+		s->part = 0;
+}
+
 /* ---- packets ----------------------------------------------------------------------------------*/
 
 static void check_header(struct stream *s, const struct header *h, size_t left)
@@ -232,7 +257,7 @@ static void check_header(struct stream *s, const struct header *h, size_t left)
 		FAIL("%s: packet %" PRIu64 ": times go back", s->path, h->seq);
 	if (h->discarded < s->discarded)
 		FAIL("%s: packet %" PRIu64 ": events_discarded goes back", s->path, h->seq);
-	if (s->any && h->seq != s->seq + 1)
+	if (s->any && (full ? h->seq <= s->seq : h->seq != s->seq + 1))
 		FAIL("%s: packet %" PRIu64 " after %" PRIu64, s->path, h->seq, s->seq);
 }
 
@@ -247,7 +272,7 @@ static size_t read_packet(struct stream *s, const char *packet, size_t left)
 {
 	struct header h;
 	size_t at = HEADER, next, content;
-	uint64_t time, first;
+	uint64_t time, first, events = total.events;
 
 	if (left < FIRST)
 		FAIL("%s: %zu bytes at the end", s->path, left);
@@ -265,6 +290,10 @@ static size_t read_packet(struct stream *s, const char *packet, size_t left)
 	if (first != h.begin || time > h.end)
 		FAIL("%s: packet %" PRIu64 ": its records are not within its times", s->path,
 		     h.seq);
+	if (full) {
+		miss(s, h.seq);
+		see_part(s, total.events - events);
+	}
 	if (!s->any && h.content > HEADER * 8)
 		total.overwritten += h.seq - 1; /* packets number from 1 */
 	s->any = true;
@@ -397,6 +426,16 @@ static uint64_t overwritten_events(const char *dir, const char *geometry)
 	return all / subbuf * ((subbuf - FIRST) / ((record + 7) & ~7ull));
 }
 
+static uint64_t full_subbuf(const char *geometry)
+{
+	uint64_t subbuf, record;
+
+	if (!geometry || sscanf(geometry, "%" SCNu64 ":%" SCNu64, &subbuf, &record) != 2 ||
+	    (subbuf - FIRST) % record)
+		FAIL("-o SUBBUF:RECORD");
+	return (subbuf - FIRST) / record;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = "any", *geometry = NULL;
@@ -415,6 +454,8 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	if (!strcmp(mode, "missed"))
+		full = full_subbuf(geometry);
 	read_trace(argv[optind]);
 	if (!strcmp(mode, "gapless"))
 		check_gapless();
@@ -422,7 +463,9 @@ int main(int argc, char **argv)
 		check_exact();
 	if (!strcmp(mode, "overwrite"))
 		overwritten = overwritten_events(argv[optind], geometry);
-	if (!strcmp(mode, "overwrite") || !strcmp(mode, "discard"))
+	if (!strcmp(mode, "missed"))
+		overwritten = total.missed;
+	if (!strcmp(mode, "overwrite") || !strcmp(mode, "discard") || !strcmp(mode, "missed"))
 		check_sum(overwritten);
 	printf("%" PRIu64 " events, %" PRIu64 " discarded, %" PRIu64 " overwritten, %" PRIu64
 	       " packets, %" PRIu64 " streams, %" PRIu64 " sources\n",

@@ -10,6 +10,11 @@ check-trixie:
 	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 		bash $(srcdir)/tests/trixie/check-trixie $(TRIXIE_TESTS)
 
+# How fast is reading with passthrough.
+bench-trixie:
+	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		bash $(srcdir)/tests/trixie/check-trixie bench
+
 clean-local:
 	rm -rf --one-file-system trixie
-.PHONY: check-trixie
+.PHONY: check-trixie bench-trixie

@@ -116,6 +116,19 @@ static void test_head(void **state)
 	assert_string_equal(text, expected);
 }
 
+static void expect_part(const struct weir_tsdl *tsdl, const char *part);
+
+static void test_snapshot(void **state)
+{
+	struct weir_tsdl frozen = example;
+
+	(void)state;
+	frozen.snapshot = 1763888400123456789ull;
+	frozen.within = 250;
+	expect_part(&frozen, "+0000\";\n\tsnapshot_time_ns = 1763888400123456789;\n"
+			     "\tsnapshot_within_ns = 250;\n};\n");
+}
+
 static void expect_part(const struct weir_tsdl *tsdl, const char *part)
 {
 	char text[16384];
@@ -247,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_bounds_and_escapes),
 		cmocka_unit_test(test_class),

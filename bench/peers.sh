@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# bench/peers: what tracing costs a program, by weir and by LTTng-UST, asked in turn. peers.sh [ROUNDS]
+# Both overwrite the oldest in 4 sub-buffers of 256 KiB a CPU; weir's events carry the thread's id, LTTng-UST's nothing more.
+. "$(dirname "$0")/bench.sh"
+rounds=${1:-9}
+bench=$top_builddir/bench
+sessiond=
+export LTTNG_HOME=$tmp LTTNG_UST_REGISTER_TIMEOUT=-1
+
+peers_end() {
+	[ -z "$sessiond" ] || { kill "$sessiond"; while kill -0 "$sessiond" 2>/dev/null; do sleep 0.05; done; }
+	rm -rf "$tmp/lttng-traces"
+	bench_end
+}
+trap peers_end EXIT
+
+lttng_() { lttng -q "$@" >>"$tmp/lttng.log" 2>&1; }
+session() {	# NAME: snapshot mode, which writes nothing until it is asked to
+	lttng_ create "$1" --snapshot --output="$tmp/lttng-traces/$1"
+	lttng_ enable-channel -u -s "$1" --overwrite --subbuf-size 256K --num-subbuf 4 ch
+	lttng_ enable-event -u -s "$1" -c ch bench:num,bench:str
+}
+
+whos=(weir)
+if [ -x "$bench/pair_ust" ] && command -v lttng-sessiond >/dev/null; then
+	if lttng -n list >/dev/null 2>&1; then
+		echo "# an lttng-sessiond runs already: not compared with LTTng-UST" >&2
+	else
+		lttng-sessiond --daemonize --no-kernel --pidfile "$tmp/sessiond.pid" >"$tmp/lttng.log" 2>&1
+		sessiond=$(cat "$tmp/sessiond.pid")
+		whos+=(ust "ust+tsc")
+	fi
+else
+	echo "# lttng-tools or liblttng-ust-dev is not installed: weir alone" >&2
+fi
+who_name() { case $1 in weir) echo weir ;; ust) echo LTTng-UST ;; *) echo "LTTng-UST, rdtsc as clock" ;; esac; }
+
+pair() {	# WHO ARGUMENT...
+	local who=$1
+	shift
+	case $who in
+	ust+tsc) LTTNG_UST_CLOCK_PLUGIN=$bench/.libs/ust_clock.so "$bench/pair_ust" "$@" ;;
+	*) "$bench/pair_$who" "$@" ;;
+	esac
+}
+
+report() {	# PREFIX NAME UNIT: the files $tmp/PREFIX.WHO
+	local who
+	for who in "${whos[@]}"; do
+		[ ! -s "$tmp/$1.$who" ] || bench_stat "$2" "$3: $(who_name "$who")" "$4" <"$tmp/$1.$who"
+	done
+}
+
+bench_mount
+bench_trace w subbuf_size=256K subbuf_count=4 "events=*\n!bench:off"
+[ -z "$sessiond" ] || { session w; lttng_ start w; }
+
+# ---- events ---------------------------------------------------------------------------------------------------
+questions=("off 1" "num 1" "num 2" "num 4" "num 8" "str 1" "str 2")
+label() {
+	local kind
+	case $1 in off) kind="disabled" ;; num) kind="12 bytes" ;; str) kind="12 bytes + string of 32" ;; esac
+	[ "$2" = 1 ] && echo "$kind, 1 thread" || echo "$kind, $2 threads"
+}
+for ((r = 0; r < rounds; r++)); do
+	for q in "${questions[@]}"; do
+		for who in "${whos[@]}"; do
+			case $who$q in ust+tscoff* | ust+tsc*[48]) continue ;; esac
+			# shellcheck disable=SC2086
+			pair "$who" write ${q% *} "${q#* }" 500000 >>"$tmp/${q/ /-}.$who"
+		done
+	done
+done
+for q in "${questions[@]}"; do
+	# shellcheck disable=SC2086
+	report "${q/ /-}" event "$(label $q)" ns
+done
+
+# ---- starting, with one event -----------------------------------------------------------------------------------
+programs=("$bench/pair_plain" "$bench/pair_weir")
+[ -z "$sessiond" ] || programs+=("$bench/pair_ust")
+"$bench/pair_plain" spawn $((rounds * 5)) "${programs[@]}" >"$tmp/spawn"
+awk '{ print $2 - $1 }' "$tmp/spawn" >"$tmp/start.weir"
+[ -z "$sessiond" ] || awk '{ print $3 - $1 }' "$tmp/spawn" >"$tmp/start.ust"
+cut -d' ' -f1 "$tmp/spawn" | bench_stat start "a program that is not traced" us
+report start start "added by being traced, one event" us
+
+# ---- resident memory --------------------------------------------------------------------------------------------
+rss() {	# PROGRAM EVENTS
+	local kib
+	coproc HOLD { exec "$1" hold "$2"; }
+	read -r _ <&"${HOLD[0]}"
+	kib=$(awk '/^Rss:/ { print $2 }' "/proc/$HOLD_PID/smaps_rollup")
+	exec {HOLD[1]}>&-
+	wait "$HOLD_PID"
+	echo "$kib"
+}
+for events in 1 200000; do
+	for ((r = 0; r < (rounds + 2) / 3; r++)); do
+		plain=$(rss "$bench/pair_plain" $events)
+		for who in weir ust; do
+			[ "$who" = weir ] || [ -n "$sessiond" ] || continue
+			echo $(($(rss "$bench/pair_$who" $events) - plain)) >>"$tmp/rss-$events.$who"
+		done
+	done
+done
+report rss-1 memory "added to a process, one event" KiB
+report rss-200000 memory "added to a process, a full ring" KiB
+
+# ---- from nothing to the first event of a running process ----------------------------------------------------------
+[ -z "$sessiond" ] || lttng_ destroy w
+rmdir "$mnt/w"
+start_weir() { mkdir "$mnt/first$1" && echo 1 >"$mnt/first$1/control/enabled"; }
+start_ust() {
+	lttng_ create "first$1" --snapshot --output="$tmp/lttng-traces/first$1" &&
+		lttng_ enable-event -u -s "first$1" bench:num && lttng_ start "first$1"
+}
+stop_weir() { rmdir "$mnt/first$1"; }
+stop_ust() { lttng_ destroy "first$1"; }
+for ((r = 0; r < rounds; r++)); do
+	for who in weir ust; do
+		[ "$who" = weir ] || [ -n "$sessiond" ] || continue
+		: >"$tmp/out"
+		taskset -c 1 "$bench/pair_$who" first >"$tmp/out" &
+		until grep -q ready "$tmp/out"; do kill -0 $!; sleep 0.02; done
+		t0=${EPOCHREALTIME/./}
+		"start_$who" "$r"
+		wait $!
+		"stop_$who" "$r"
+		echo $(($(tail -n 1 "$tmp/out") - t0)) >>"$tmp/first.$who"
+	done
+done
+report first control "trace made and enabled, first event recorded" us
