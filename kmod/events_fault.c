@@ -16,13 +16,13 @@ WEIR_KERNEL_EVENT(page_fault_kernel, "kernel:page_fault_kernel", PAGE_FAULT);
 static void weir_probe_page_fault_user(void *data, unsigned long address, struct pt_regs *regs,
 				       unsigned long code)
 {
-	weir_write_page_fault_user(0, (void *)address, (void *)instruction_pointer(regs), code);
+	weir_put_page_fault_user(0, (void *)address, (void *)instruction_pointer(regs), code);
 }
 
 static void weir_probe_page_fault_kernel(void *data, unsigned long address, struct pt_regs *regs,
 					 unsigned long code)
 {
-	weir_write_page_fault_kernel(0, (void *)address, (void *)instruction_pointer(regs), code);
+	weir_put_page_fault_kernel(0, (void *)address, (void *)instruction_pointer(regs), code);
 }
 
 static struct weir_probe weir_fault_table[] = {

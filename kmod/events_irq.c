@@ -17,22 +17,22 @@ WEIR_KERNEL_EVENT(softirq_exit, "kernel:softirq_exit", SOFTIRQ);
 
 static void weir_probe_irq_handler_entry(void *data, int irq, struct irqaction *action)
 {
-	weir_write_irq_handler_entry(0, irq, action->name ? action->name : "");
+	weir_put_irq_handler_entry(0, irq, action->name ? action->name : "");
 }
 
 static void weir_probe_irq_handler_exit(void *data, int irq, struct irqaction *action, int ret)
 {
-	weir_write_irq_handler_exit(0, irq, ret);
+	weir_put_irq_handler_exit(0, irq, ret);
 }
 
 static void weir_probe_softirq_entry(void *data, unsigned int vec)
 {
-	weir_write_softirq_entry(0, vec);
+	weir_put_softirq_entry(0, vec);
 }
 
 static void weir_probe_softirq_exit(void *data, unsigned int vec)
 {
-	weir_write_softirq_exit(0, vec);
+	weir_put_softirq_exit(0, vec);
 }
 
 static struct weir_probe weir_irq_table[] = {

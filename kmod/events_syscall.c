@@ -6,7 +6,7 @@
 #include <trace/events/syscalls.h>
 #include "events_i.h"
 
-#define SYS_ENTER(F)                                                                                    \
+#define SYS_ENTER(F) \
 	F(i64, id) F(ptr, arg0) F(ptr, arg1) F(ptr, arg2) F(ptr, arg3) F(ptr, arg4) F(ptr, arg5)
 #define SYS_EXIT(F) F(i64, id) F(i64, ret)
 
@@ -18,13 +18,13 @@ static void weir_probe_sys_enter(void *data, struct pt_regs *regs, long id)
 	unsigned long arg[6];
 
 	syscall_get_arguments(current, regs, arg);
-	weir_write_sys_enter(0, id, (void *)arg[0], (void *)arg[1], (void *)arg[2], (void *)arg[3], (void *)arg[4],
-			     (void *)arg[5]);
+	weir_put_sys_enter(0, id, (void *)arg[0], (void *)arg[1], (void *)arg[2], (void *)arg[3],
+			   (void *)arg[4], (void *)arg[5]);
 }
 
 static void weir_probe_sys_exit(void *data, struct pt_regs *regs, long ret)
 {
-	weir_write_sys_exit(0, syscall_get_nr(current, regs), ret);
+	weir_put_sys_exit(0, syscall_get_nr(current, regs), ret);
 }
 
 static struct weir_probe weir_syscall_table[] = {

@@ -248,8 +248,8 @@ static noinline void weir_writer_store(struct weir_buffer *buffer, u64 start, co
 {
 	size_t offset = start & (weir_epoch_ring_size(buffer->epoch) - 1);
 
-	weir_relay_write(&buffer->relay, offset, record,
-			 weir_align8(len)); /* all pages are there: cannot fail */
+	/* all pages are there: cannot fail */
+	weir_relay_write_reserved(&buffer->relay, offset, record, weir_align8(len));
 }
 
 /* The rest of an append that has found the record to leave its page. The record's first word holds its id. */

@@ -184,7 +184,13 @@ static __always_inline u8 *weir_kernel_put_bytes(u8 *p, struct weir_kernel_bytes
 #define WEIR_KERNEL_ARGUMENT(type, field) , weir_kernel_##type field
 #define WEIR_KERNEL_FIELD(type, field) weir_p = weir_kernel_put_##type(weir_p, field);
 
-/* Defines weir_event_ID, and weir_write_ID(0, fields...), which writes it without asking whether it is wanted. */
+#define WEIR_KERNEL_PASS(type, field) , field
+
+/*
+ * Defines weir_event_ID, and two functions of (0, fields...) that write it without asking whether it is wanted:
+ * weir_put_ID() inline, for a function that does nothing else, and weir_write_ID(), so that a function with an event
+ * in it needs no more stack than it did.
+ */
 #define WEIR_KERNEL_EVENT(id_, name_, FIELDS)                                                           \
 	static const char *const weir_names_##id_[] = { FIELDS(WEIR_KERNEL_NAME) NULL };                \
 	static const u8 weir_types_##id_[] = { FIELDS(WEIR_KERNEL_TYPE) WEIR_TYPE_NONE };               \
@@ -195,16 +201,20 @@ static __always_inline u8 *weir_kernel_put_bytes(u8 *p, struct weir_kernel_bytes
 		.types = weir_types_##id_,                                                              \
 		.wanted = STATIC_KEY_FALSE_INIT,                                                        \
 	};                                                                                              \
-	static __always_inline void weir_write_##id_(int weir_none FIELDS(WEIR_KERNEL_ARGUMENT))        \
+	static __always_inline void weir_put_##id_(int weir_none FIELDS(WEIR_KERNEL_ARGUMENT))          \
 	{                                                                                               \
 		struct {                                                                                \
 			u8 head[WEIR_KERNEL_HEAD];                                                      \
 			u8 fields[(0 FIELDS(WEIR_KERNEL_SIZE)) + WEIR_KERNEL_TAIL];                     \
 		} weir_stage __aligned(8);                                                              \
 		u8 *weir_p = weir_stage.fields;                                                         \
-												        \
+                                                                                                        \
 		FIELDS(WEIR_KERNEL_FIELD)                                                               \
 		weir_kernel_write(&weir_event_##id_, weir_stage.fields, weir_p - weir_stage.fields);    \
+	}                                                                                               \
+	static noinline __maybe_unused void weir_write_##id_(int weir_none FIELDS(WEIR_KERNEL_ARGUMENT)) \
+	{                                                                                               \
+		weir_put_##id_(0 FIELDS(WEIR_KERNEL_PASS));                                             \
 	}                                                                                               \
 	static_assert(sizeof(weir_types_##id_) - 1 <= WEIR_FIELDS_MAX)
 

@@ -245,29 +245,12 @@ static int weir_relay_populate_all(struct weir_relay *relay, struct weir_relay_p
 
 /* ---- the wrappers -------------------------------------------------------------------------------------*/
 
-/**
- * weir_relay_write() - copy bytes into the buffer
- * @relay: the buffer
- * @offset: bytes from the buffer's start
- * @src: what to copy
- * @len: bytes; any number of pages, but not past the buffer's end
- *
- * Pages on the way are populated first, so that nothing is written when one cannot be had.
- *
- * Context: the caller excludes other writers, but for one that nests (an interrupt on the same CPU). Sleeps
- * and faults as ops->populate and ops->write do.
- * Return: 0, -EINVAL outside the buffer, -ENOMEM no page, or what ops->write returned.
- */
-int weir_relay_write(struct weir_relay *relay, size_t offset, const void *src, size_t len)
+/* From the page that was written last. */
+static int weir_relay_write_from(struct weir_relay *relay, struct weir_relay_page *page, size_t offset,
+				 const void *src, size_t len)
 {
-	struct weir_relay_page *page = READ_ONCE(relay->write);
 	int ret;
 
-	if (!weir_relay_inside(relay, offset, len))
-		return -EINVAL;
-	if (!len)
-		return 0;
-	weir_relay_judge_write(relay, page, offset, len);
 	page = weir_relay_find(relay, page, offset);
 	WRITE_ONCE(relay->write, page);
 	ret = weir_relay_populate_all(relay, page, offset, len);
@@ -284,6 +267,48 @@ int weir_relay_write(struct weir_relay *relay, size_t offset, const void *src, s
 		len -= chunk;
 	}
 	return ret;
+}
+
+/**
+ * weir_relay_write() - copy bytes into the buffer
+ * @relay: the buffer
+ * @offset: bytes from the buffer's start
+ * @src: what to copy
+ * @len: bytes; any number of pages, but not past the buffer's end
+ *
+ * Pages on the way are populated first, so that nothing is written when one cannot be had.
+ *
+ * Context: the caller excludes other writers, but for one that nests (an interrupt on the same CPU). Sleeps
+ * and faults as ops->populate and ops->write do.
+ * Return: 0, -EINVAL outside the buffer, -ENOMEM no page, or what ops->write returned.
+ */
+int weir_relay_write(struct weir_relay *relay, size_t offset, const void *src, size_t len)
+{
+	struct weir_relay_page *page = READ_ONCE(relay->write);
+
+	if (!weir_relay_inside(relay, offset, len))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	weir_relay_judge_write(relay, page, offset, len);
+	return weir_relay_write_from(relay, page, offset, src, len);
+}
+
+/**
+ * weir_relay_write_reserved() - copy bytes to a place that the caller has reserved
+ * @relay: the buffer
+ * @offset: bytes from the buffer's start
+ * @src: what to copy
+ * @len: bytes; any number of pages, but not past the buffer's end
+ *
+ * As weir_relay_write(), for writers that nest in each other to any depth, as those of the kernel do: in which order
+ * they come is known to what they reserve by, and the self-test, which would have to guess, is not asked.
+ */
+int weir_relay_write_reserved(struct weir_relay *relay, size_t offset, const void *src, size_t len)
+{
+	if (!weir_relay_inside(relay, offset, len))
+		return -EINVAL;
+	return len ? weir_relay_write_from(relay, READ_ONCE(relay->write), offset, src, len) : 0;
 }
 
 /**

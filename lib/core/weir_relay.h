@@ -73,6 +73,7 @@ int weir_relay_init(struct weir_relay *relay, size_t size, unsigned int page_shi
 		    const struct weir_relay_ops *ops, void *priv);
 void weir_relay_destroy(struct weir_relay *relay);
 int weir_relay_write(struct weir_relay *relay, size_t offset, const void *src, size_t len);
+int weir_relay_write_reserved(struct weir_relay *relay, size_t offset, const void *src, size_t len);
 int weir_relay_read(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset, void *dst,
 		    size_t len);
 void *weir_relay_header(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset);
@@ -81,7 +82,7 @@ void *weir_relay_exchange(struct weir_relay *relay, struct weir_relay_cursor *cu
 			  void *frame);
 
 /* The page written last, if `offset` is in it: where nearly every record goes. A write that stays in that page needs
- * neither the list nor the self-test. NULL: weir_relay_write(). `page_shift` is the relay's, a constant of the caller. */
+ * neither the list nor the self-test. NULL: weir_relay_write_reserved(). `page_shift` is the relay's, a constant of the caller. */
 static inline struct weir_relay_page *weir_relay_hit(struct weir_relay *relay, unsigned int page_shift,
 						     size_t offset)
 {
