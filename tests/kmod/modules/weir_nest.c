@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * weir_nest: writes nest:record from every context that there is, one inside the other, on every CPU.
+ * weir_nest: writes nest:record from every context that there is, one inside the other, on
+ * every CPU. In /sys/module/weir_nest/parameters:
  *
- *	echo MILLISECONDS > /sys/module/weir_nest/parameters/run	returns when that time is over and all is written
- *	cat /sys/module/weir_nest/parameters/written			`CPU CONTEXT COUNT`, since it was loaded
+ *	echo MILLISECONDS > run		returns when that time is over and all is written
+ *	cat written			`CPU CONTEXT COUNT`, since it was loaded
+ *	echo N > many			N events many:0 and so on, each once
  *
- * A record: its context and number there, a filler of a length and of bytes that follow from these, and their sum:
- * a reader can tell one that was torn, and one that is missing.
+ * A record: its context and number there, a filler of a length and of bytes that follow from these,
+ * and their sum: a reader can tell one that was torn, and one that is missing.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
@@ -14,6 +16,7 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <asm/apic.h>
 #include <asm/nmi.h>
@@ -56,7 +59,9 @@ static void nest_write(enum nest_context context)
 	number = cpu->written[context]++;
 	mix = nest_mix(number, context);
 	weir_write_nest_record(0, context, number,
-			       (struct weir_kernel_bytes){ nest_pattern + (mix & 255), mix >> 32 & (NEST_FILLER - 1) }, mix);
+			       (struct weir_kernel_bytes){ nest_pattern + (mix & 255),
+							   mix >> 32 & (NEST_FILLER - 1) },
+			       mix);
 }
 
 static enum hrtimer_restart nest_hard(struct hrtimer *timer)
@@ -104,7 +109,7 @@ static void nest_send_nmi(int cpu)
 static int nest_task(void *data)
 {
 	int cpu = (long)data, other = cpumask_next(cpu, cpu_online_mask);
-	unsigned int turn;
+	unsigned int turn, i;
 
 	if (other >= nr_cpu_ids)
 		other = cpumask_first(cpu_online_mask);
@@ -112,8 +117,9 @@ static int nest_task(void *data)
 	hrtimer_start(this_cpu_ptr(&nest.soft), ns_to_ktime(30000), HRTIMER_MODE_REL_PINNED_SOFT);
 	for (turn = 0; !kthread_should_stop(); turn++) {
 		preempt_disable();
-		nest_write(NEST_TASK);
-		if (turn % 64 == 0 && other != cpu)
+		for (i = 0; i < 8; i++)
+			nest_write(NEST_TASK);
+		if (turn % 8 == 0 && other != cpu)
 			nest_send_nmi(other);
 		preempt_enable();
 		cond_resched();
@@ -147,7 +153,8 @@ static int nest_start(void)
 
 	WRITE_ONCE(nest_on, true);
 	for_each_online_cpu(cpu) {
-		struct task_struct *task = kthread_create_on_cpu(nest_task, (void *)(long)cpu, cpu, "nest/%u");
+		struct task_struct *task =
+			kthread_create_on_cpu(nest_task, (void *)(long)cpu, cpu, "nest/%u");
 
 		if (IS_ERR(task))
 			return PTR_ERR(task);
@@ -179,15 +186,62 @@ static int nest_written_get(char *text, const struct kernel_param *param)
 {
 	int cpu, context, len = 0;
 
-	for_each_online_cpu(cpu)
+	for_each_online_cpu(cpu) {
+		struct nest_cpu *n = per_cpu_ptr(&nest, cpu);
+
 		for (context = 0; context < NEST_CONTEXTS; context++)
 			len += scnprintf(text + len, PAGE_SIZE - len, "%d %d %llu\n", cpu, context,
-					 per_cpu_ptr(&nest, cpu)->written[context]);
+					 n->written[context]);
+	}
 	return len;
 }
 
+/* Registers so many events, writes each once, and takes them away again. */
+static int nest_many(unsigned int count)
+{
+	static const char *const names[] = { "number" };
+	static const u8 types[] = { WEIR_TYPE_U32 };
+	struct {
+		u8 head[WEIR_KERNEL_HEAD];
+		u32 number;
+		u8 tail[WEIR_KERNEL_TAIL];
+	} stage __aligned(8);
+	struct nest_event {
+		struct weir_kernel_event event;
+		char name[16];
+	} *events = kcalloc(count, sizeof(*events), GFP_KERNEL);
+	unsigned int i;
+	int err = events ? 0 : -ENOMEM;
+
+	for (i = 0; i < count && !err; i++) {
+		snprintf(events[i].name, sizeof(events[i].name), "many:%u", i);
+		events[i].event.name = events[i].name;
+		events[i].event.nr_fields = 1;
+		events[i].event.names = names;
+		events[i].event.types = types;
+		err = weir_kernel_register(&events[i].event);
+		stage.number = i;
+		if (!err)
+			weir_kernel_write(&events[i].event, &stage.number, sizeof(stage.number));
+	}
+	while (i--)
+		weir_kernel_unregister(&events[i].event);
+	kfree(events);
+	return err;
+}
+
+static int nest_many_set(const char *value, const struct kernel_param *param)
+{
+	unsigned int count;
+	int err = kstrtouint(value, 0, &count);
+
+	return err ? err : nest_many(min(count, 1000u));
+}
+
+static const struct kernel_param_ops nest_many_ops = { .set = nest_many_set };
 static const struct kernel_param_ops nest_run_ops = { .set = nest_run_set };
 static const struct kernel_param_ops nest_written_ops = { .get = nest_written_get };
+module_param_cb(many, &nest_many_ops, NULL, 0200);
 module_param_cb(run, &nest_run_ops, NULL, 0200);
 module_param_cb(written, &nest_written_ops, NULL, 0444);
 
