@@ -64,3 +64,9 @@ bench: all $(benches) $(bench_peers)
 bench-quick: all $(benches) $(bench_peers)
 	$(AM_V_at)$(bench_env) bash $(srcdir)/bench/run.sh quick '$(BENCH_RESULTS)'
 .PHONY: bench bench-quick
+
+# The kernel's events beside ftrace and lttng-modules, in a guest.
+EXTRA_DIST += bench/kmod.sh bench/kmod
+bench-kmod: all
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(srcdir)/bench/kmod.sh
+.PHONY: bench-kmod
