@@ -28,6 +28,7 @@ include tests/live/local.mk
 include tests/mount/local.mk
 include tests/programs/local.mk
 include tests/stress/local.mk
+include tests/kmod/local.mk
 include tests/trixie/local.mk
 
 # The long runs of those scripts that have one.

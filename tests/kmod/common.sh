@@ -34,6 +34,7 @@ guest_tree() {
 }
 
 # $modules: the modules, without what is for debuggers, to be given to a guest.
+core=()
 kmod_modules() {
 	local dir file
 	dir=$("$kmod/modules/build" "$WEIR_KERNEL" 2>"$tmp/made") || { echo "Bail out! modules"; diag "$(cat "$tmp/made")"; exit 99; }
@@ -45,12 +46,12 @@ kmod_modules() {
 	done
 }
 
-kmod_programs() {	# NAME...: of this folder, into $tmp/programs
+kmod_programs() {	# NAME...: of this folder, into $tmp/programs, with $core of lib/core
 	local name
 	mkdir -p "$tmp/programs"
 	for name; do
 		$CC -std=gnu11 -O2 -g1 -Wall -Wextra -I"$top_srcdir/include" -I"$top_srcdir/lib/core" -I"$top_srcdir/lib/client" \
-			-I"$kmod" -pthread -o "$tmp/programs/$name" "$kmod/$name.c" 2>"$tmp/made" ||
+			-I"$kmod" -pthread -o "$tmp/programs/$name" "$kmod/$name.c" "${core[@]/#/$top_srcdir/lib/core/}" 2>"$tmp/made" ||
 			{ echo "Bail out! $name.c"; diag "$(cat "$tmp/made")"; exit 99; }
 	done
 }
@@ -100,8 +101,12 @@ acceptance() {	# NAME BACKEND CPUS TEST...
 	local name=$1 backend=$2 cpus=$3
 	shift 3
 	guest_tree >"$tmp/made" 2>&1 || { echo "Bail out! guest tree"; diag "$(cat "$tmp/made")"; exit 99; }
-	printf '%s\n' "/w/bin/tests WEIR_BACKEND=$backend WEIR_SOAK=${WEIR_SOAK:-} $*" >"$tmp/run.$name"
-	boots "$name" -c "$cpus" -t "${WEIR_GUARD_GUEST:-3000}" "$tmp/run.$name" "$tmp/guest/programs" \
-		"$tmp/guest/bin/cc:w/bin/cc" "$tmp/guest/bin/c++:w/bin/c++" "$tmp/guest/bin/tests:w/bin/tests" \
-		"$tmp/guest/build" "$tmp/guest/src"
+	{
+		[ "$backend" != kmod ] || echo 'busybox insmod weir.ko || exit'
+		echo "bin/tests WEIR_BACKEND=$backend WEIR_SHORT=1 $*"
+		[ "$backend" != kmod ] || echo '. /w/one; one "then" unloads'
+	} >"$tmp/run.$name"
+	boots "$name" -c "$cpus" -m 1536 -t "${WEIR_GUARD:-3000}" "$tmp/run.$name" "${modules[@]}" "$kmod/guest/one" \
+		"$tmp/guest/programs" "$tmp/guest/bin/cc:w/bin/cc" "$tmp/guest/bin/c++:w/bin/c++" \
+		"$tmp/guest/bin/tests:w/bin/tests" "$tmp/guest/build" "$tmp/guest/src"
 }

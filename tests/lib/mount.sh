@@ -14,7 +14,7 @@
 set -u
 : "${top_srcdir:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
 : "${top_builddir:=$top_srcdir}"
-: "${WEIR_SANITIZE:=none}" "${WEIR_SOAK:=}" "${CC:=cc}"
+: "${WEIR_SANITIZE:=none}" "${WEIR_SOAK:=}" "${WEIR_SHORT:=}" "${CC:=cc}"
 
 # The hang guard, also for a script that is run by hand.
 [ -n "${WEIR_GUARDED:-}" ] || exec bash "$top_srcdir/tests/lib/guard" bash "$0" "$@"

@@ -5,8 +5,9 @@ TEST_PACKAGES=(babeltrace2 clang gdb git inotify-tools less libcmocka-dev procps
 	util-linux valgrind xz-utils)
 # shellcheck disable=SC2034
 BENCH_PACKAGES=(debootstrap gnuplot-nox liblttng-ust-dev lttng-tools)
-# the core is compiled for a kernel, too
-[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || TEST_PACKAGES+=(linux-headers-cloud-amd64)
+# the core is compiled for a kernel, too; the module runs in emulated machines (the kernel itself: tests/kmod/kernel)
+[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||
+	TEST_PACKAGES+=(linux-headers-cloud-amd64 qemu-system-x86 busybox-static cpio)
 
 install_packages() {	# PACKAGE...: those that are missing; says so if it cannot
 	local p missing=() sudo=()

@@ -59,7 +59,7 @@ is "--clock" "$(cat "$mnt/.weir/clock")" monotonic
 ok "umount" "$WEIR" umount "$mnt"
 ok "ends it" wait_for gone
 out=$(cd "$tmp" && WEIR_RUNDIR=run "$WEIR" mount mnt 2>&1)
-is "relative paths" "$out $(cat "$mnt/.weir/backend")" " shm"
+is "relative paths" "$out $(cat "$mnt/.weir/backend")" " ${WEIR_BACKEND:-shm}"
 kill -TERM "$(find_daemon | tr -d ' ')"
 wait_for gone
 not_ok "come to an end too" mountpoint -q "$mnt"

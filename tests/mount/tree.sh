@@ -13,7 +13,7 @@ try() { "$@" 2>&1 | sed 's/.*: //'; }	# why it failed
 is "an empty mount holds .weir alone" "$(list .)" ".weir"
 is "ls shows nothing" "$(ls)" ""
 is ".weir" "$(list .weir)" "backend clock errors processes version"
-is "backend" "$(cat .weir/backend)" shm
+is "backend" "$(cat .weir/backend)" "${WEIR_BACKEND:-shm}"
 like "clock" "$(cat .weir/clock)" '^(tsc|monotonic)$'
 like "version" "$(cat .weir/version)" '^[0-9]+\.[0-9]+\.[0-9]+$'
 is "processes: a heading" "$(cat .weir/processes)" "pid uid comm traces bytes"

@@ -7,6 +7,7 @@ stress_program read_check
 stress_program hostile_writer
 seconds=12
 [ "$WEIR_SANITIZE" = asan ] && seconds=30
+[ -n "$WEIR_SHORT" ] && seconds=60
 [ -n "$WEIR_SOAK" ] && seconds=1800
 seed=${WEIR_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 diag "WEIR_SEED=$seed"

@@ -7,7 +7,7 @@ plugins
 weir_mount
 
 rounds=$(soak 50 1)
-each=25
+each=$(soak 25 $([ -n "$WEIR_SHORT" ] && echo 40 || echo 25))
 killed=0
 
 kills() {	# NAME MODE SETTINGS OPTION...

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The kernel module, in guests. Not part of `make check`: the stage kmod of ./check runs them, `make check-kmod` too.
+KMOD_TESTS = \
+	tests/kmod/module.sh \
+	tests/kmod/events.sh \
+	tests/kmod/tree.sh \
+	tests/kmod/accept.sh
+SOAK_TESTS += \
+	tests/kmod/module.sh \
+	tests/kmod/accept.sh
+
+EXTRA_DIST += \
+	$(KMOD_TESTS) \
+	tests/kmod/common.sh \
+	tests/kmod/device.h \
+	tests/kmod/fuzz.c \
+	tests/kmod/guest \
+	tests/kmod/kasan \
+	tests/kmod/kasan.config \
+	tests/kmod/kernel \
+	tests/kmod/kernel.h \
+	tests/kmod/kernel_events.c \
+	tests/kmod/kernel_rings.c \
+	tests/kmod/latch.c \
+	tests/kmod/life.c \
+	tests/kmod/mapping.c \
+	tests/kmod/modules \
+	tests/kmod/raw_irq.c \
+	tests/kmod/tree_guest.sh \
+	tests/kmod/userland \
+	tests/kmod/uses.c \
+	tests/kmod/vm
+
+check-kmod: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)'
+
+# The same on other kernels of Debian: 6.1 with PREEMPT_RT, 6.12.
+check-kernels: all
+	status=0; for kernel in rt 6.12; do \
+		echo "== $$kernel"; \
+		WEIR_KERNEL=$$kernel $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)' || status=1; \
+	done; exit $$status
+
+# And on one that finds mistakes, which is built first.
+check-kasan: all
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' $(abs_top_srcdir)/tests/kmod/kasan
+	WEIR_KERNEL=kasan WEIR_GUARD=7200 WEIR_FUZZ_CALLS=50000 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)'
+
+print-kmod-tests:
+	@echo $(KMOD_TESTS)
+.PHONY: check-kmod check-kernels check-kasan print-kmod-tests
