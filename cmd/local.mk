@@ -22,7 +22,7 @@ cmd_weir_SOURCES = \
 	cmd/weir.c
 cmd_weir_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_LIBDIR='"$(libdir)"' -DWEIR_PKGLIBDIR='"$(pkglibdir)"'
 cmd_weir_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(URCU_CFLAGS) $(KDUMPFILE_CFLAGS)
-cmd_weir_LDADD = fs/libfs.la $(KDUMPFILE_LIBS)
+cmd_weir_LDADD = fs/libfs.la
 
 # What tmpfiles.d(5) puts to /run/weir at boot.
 noinst_PROGRAMS += cmd/control_file
