@@ -4,6 +4,7 @@
  * it. It is built three times: pair_weir, pair_ust, pair_plain. Run by bench/peers.sh.
  *
  *   pair write KIND THREADS EVENTS   nanoseconds of CPU time for an event; KIND: num str off
+ *   pair lap EVENTS                  the same for 12 bytes, from the first event on
  *   pair once                        one event, the end
  *   pair hold EVENTS                 that many events, "ready", then waits for the end of its input
  *   pair first                       "ready", then the time (CLOCK_REALTIME, us) when its first
@@ -108,6 +109,19 @@ static int write_events(const char *kind, int threads, uint64_t events)
 	return 0;
 }
 
+static int lap(uint64_t events)
+{
+	uint64_t t;
+
+	bench_pin(0);
+	loop_num(1); /* attached, and the site matched */
+	t = bench_clock(CLOCK_THREAD_CPUTIME_ID);
+	loop_num(events);
+	t = bench_clock(CLOCK_THREAD_CPUTIME_ID) - t;
+	printf("%.3f\n", (double)t / (double)events);
+	return 0;
+}
+
 static int hold(uint64_t events)
 {
 	char c;
@@ -164,6 +178,8 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "write") && argc == 5)
 		return write_events(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 0));
+	if (!strcmp(what, "lap") && argc == 3)
+		return lap(strtoull(argv[2], NULL, 0));
 	if (!strcmp(what, "once")) {
 		NUM(1, 2);
 		return 0;

@@ -16,9 +16,9 @@ peers_end() {
 trap peers_end EXIT
 
 lttng_() { lttng -q "$@" >>"$tmp/lttng.log" 2>&1; }
-session() {	# NAME: snapshot mode, which writes nothing until it is asked to
+session() {	# NAME [SUBBUF-SIZE SUBBUF-COUNT]: snapshot mode, which writes nothing until it is asked to
 	lttng_ create "$1" --snapshot --output="$tmp/lttng-traces/$1"
-	lttng_ enable-channel -u -s "$1" --overwrite --subbuf-size 256K --num-subbuf 4 ch
+	lttng_ enable-channel -u -s "$1" --overwrite --subbuf-size "${2:-256K}" --num-subbuf "${3:-4}" ch
 	lttng_ enable-event -u -s "$1" -c ch bench:num,bench:str
 }
 
@@ -76,6 +76,20 @@ for q in "${questions[@]}"; do
 	# shellcheck disable=SC2086
 	report "${q/ /-}" event "$(label $q)" ns
 done
+
+# ---- the first lap of a ring of 64 MiB, whose pages are new; LTTng-UST's exist before: it populates them --------------
+bench_trace lap subbuf_size=1M subbuf_count=64 events=bench:num
+echo 0 >"$mnt/w/control/enabled"
+[ -z "$sessiond" ] || { lttng_ stop w; session lap 1M 64; lttng_ start lap; }
+for ((r = 0; r < rounds; r++)); do
+	for who in "${whos[@]}"; do
+		[ "$who" = ust+tsc ] || pair "$who" lap 1500000 >>"$tmp/lap.$who"
+	done
+done
+report lap event "12 bytes, first lap of 64 MiB" ns
+rmdir "$mnt/lap"
+echo 1 >"$mnt/w/control/enabled"
+[ -z "$sessiond" ] || { lttng_ destroy lap; lttng_ start w; }
 
 # ---- starting, with one event -----------------------------------------------------------------------------------
 programs=("$bench/pair_plain" "$bench/pair_weir")

@@ -6,7 +6,7 @@
 set -eu
 how=$1 results=$2
 dir=$(dirname "$0")
-declare -A quick=([write]=3 [attach]=30 [scale]=100 [read]=3 [text]="1 16M" [peers]=2)
+declare -A quick=([write]=3 [attach]=30 [scale]="1 100" [read]=3 [text]="1 16M" [peers]=2)
 names=(write attach scale read text peers)
 
 head_() {
