@@ -14,6 +14,13 @@ cmd_weir_SOURCES = \
 	cmd/dump_kdump.c \
 	cmd/files.c \
 	cmd/preload.c \
+	cmd/record.c \
+	cmd/record_cut.c \
+	cmd/record_file.c \
+	cmd/record_i.h \
+	cmd/record_pipe.c \
+	cmd/record_stream.c \
+	cmd/record_watch.c \
 	cmd/run.c \
 	cmd/run_i.h \
 	cmd/snapshot.c \

@@ -27,6 +27,7 @@ include tests/cmd/local.mk
 include tests/live/local.mk
 include tests/mount/local.mk
 include tests/programs/local.mk
+include tests/record/local.mk
 include tests/stress/local.mk
 include tests/trixie/local.mk
 
