@@ -8,6 +8,7 @@ dir() { echo "$mnt/$1/"*-[0-9]*; }	# TRACE: of its only process
 hold() {	# NAME COMMAND...: runs it with its standard input held by descriptor 9 until `let_go`; sets $held
 	rm -f "$tmp/hold"
 	mkfifo "$tmp/hold"
+	: >"$tmp/$1.out"
 	"${@:2}" <"$tmp/hold" >"$tmp/$1.out" 2>&1 &
 	held=$!
 	exec 9>"$tmp/hold"

@@ -22,7 +22,7 @@ round() {	# NAME
 	weir_trace "$name" subbuf_size=4K subbuf_count=$((2 << RANDOM % 4)) \
 		mode=$((( RANDOM & 1 )) && echo discard || echo overwrite)
 	for i in 1 2 3; do
-		traced "$tick" -1 2 &
+		"$tick" -1 2 &
 		writers+=($!)
 	done
 	for i in "${writers[@]}"; do wait_for test -e "$mnt/$name/tick-$i/metadata"; done
