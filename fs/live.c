@@ -26,7 +26,8 @@ void weir_live_init(void)
 	pthread_condattr_destroy(&attr);
 }
 
-/* ---- the table: under its lock ------------------------------------------------------------------*/
+/* ---- the table: under its lock
+ * ------------------------------------------------------------------*/
 
 static struct list_head *weir_live_bucket(const struct weir_trace *trace,
 					  const struct weir_source *source, unsigned int cpu)
@@ -41,7 +42,7 @@ static struct weir_live *weir_live_look(const struct weir_trace *trace,
 {
 	struct weir_live *live;
 
-	list_for_each_entry(live, weir_live_bucket(trace, source, cpu), bucket) {
+	list_for_each_entry (live, weir_live_bucket(trace, source, cpu), bucket) {
 		if (live->trace == trace && live->source == source && live->cpu == cpu)
 			return live;
 	}
@@ -77,7 +78,8 @@ static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid
 	return live;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------*/
+/* ---- life
+ * ---------------------------------------------------------------------------------------*/
 
 void weir_live_get(struct weir_live *live)
 {
@@ -96,8 +98,8 @@ void weir_live_put(struct weir_live *live)
 	free(live);
 }
 
-/* A reader that was killed has closed when its parent hears of it, but the kernel tells us of a close when it
- * pleases: who comes next is not sent away for that. Under the table's lock. */
+/* A reader that was killed has closed when its parent hears of it, but the kernel tells us of a
+ * close when it pleases: who comes next is not sent away for that. Under the table's lock. */
 static struct weir_live *weir_live_wait(const struct weir_place *place)
 {
 	struct weir_live *live = weir_live_look(place->trace, place->source, place->state.cpu);
@@ -187,7 +189,7 @@ void weir_live_sweep(bool all)
 	INIT_LIST_HEAD(&over);
 	pthread_mutex_lock(&weir_lives_lock);
 	for (i = 0; i < WEIR_LIVE_BUCKETS; i++) {
-		list_for_each_entry_safe(live, next, &weir_lives[i], bucket) {
+		list_for_each_entry_safe (live, next, &weir_lives[i], bucket) {
 			if (!all && !weir_live_is_over(live))
 				continue;
 			list_del(&live->bucket);
@@ -195,7 +197,7 @@ void weir_live_sweep(bool all)
 		}
 	}
 	pthread_mutex_unlock(&weir_lives_lock);
-	list_for_each_entry_safe(live, next, &over, bucket)
+	list_for_each_entry_safe (live, next, &over, bucket)
 		weir_live_put(live);
 }
 
@@ -221,30 +223,8 @@ u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace
 	return bytes;
 }
 
-/* ---- reading: under the stream's lock -------------------------------------------------------------*/
-
-/*
- * How much a request of `len` bytes gets: whole packets, or a piece of one that is larger.
- *
- * The kernel splits what is larger than WEIR_READ_MAX, and goes on asking as long as it gets all that it asked
- * for. Such a request must not be filled by the last of what is there: the next one would wait, and with it what
- * the reader has already. A page less may be such a request, too, where the reader's buffer is not aligned.
- */
-static size_t weir_live_portion(const struct weir_live_batch *batch, size_t len)
-{
-	size_t there = batch->end - batch->start, n = 0, before = 0;
-	unsigned int i;
-
-	for (i = batch->at; i < batch->nr && batch->packet[i].end - batch->start <= len; i++) {
-		before = n;
-		n = batch->packet[i].end - batch->start;
-	}
-	if (!n)
-		n = min(there, len);
-	if (n < len || n < there || len <= WEIR_READ_MAX - 4096)
-		return n;
-	return before ? before : n - 1;
-}
+/* ---- reading: under the stream's lock
+ * -------------------------------------------------------------*/
 
 /* The reader has got so much. Whole packets are taken; the writer may have their room. */
 static void weir_live_took(struct weir_live *live, size_t len)
@@ -310,7 +290,8 @@ void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool non
  * weir_live_serve() - answer those who wait, as far as there are answers
  * @live: the stream
  *
- * A request is taken out of its list only when its answer is there: until then an interrupt has to find it.
+ * A request is taken out of its list only when its answer is there: until then an interrupt has to
+ * find it.
  *
  * Context: the waiters' thread.
  * Return: whether there was something.

@@ -4,6 +4,7 @@
  *
  *   live.c         streams: their table, opening, what a read(2) is given
  *   live_packet.c  packets out of a ring, each byte of it once
+ *   live_batch.c   the packets that were made ahead
  *   waiter.c       requests that wait, the thread that answers them, poll
  *   switch.c       control/switch, control/switch_interval
  *   nodes_live.c   the directory
@@ -96,7 +97,13 @@ void weir_live_sweep(bool all);
 /* ---- live_packet.c: under the stream's lock -----------------------------------------------------*/
 
 int weir_live_fill(struct weir_live *live);
+
+/* ---- live_batch.c: under the stream's lock ------------------------------------------------------*/
+
+int weir_live_make_batch(struct weir_live *live, u64 epoch);
 void weir_live_drop_batch(struct weir_live *live);
+bool weir_live_batch_full(const struct weir_live_batch *batch, u64 epoch);
+size_t weir_live_portion(const struct weir_live_batch *batch, size_t len);
 
 /* ---- waiter.c ----------------------------------------------------------------------------------*/
 

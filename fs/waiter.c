@@ -2,14 +2,15 @@
 /*
  * waiter: requests for which there is no answer yet, and the one thread that finds it.
  *
- * No worker of libfuse waits for trace data: ten readers would otherwise hang the mount. A read that finds
- * nothing is put into its stream's list and its worker goes on. While there are any, this thread looks at the
- * streams that somebody waits for, every millisecond when something was found, down to every ten when nothing
- * is; else it sleeps, and nobody looks at any position.
+ * No worker of libfuse waits for trace data: ten readers would otherwise hang the mount. A read
+ * that finds nothing is put into its stream's list and its worker goes on. While there are any,
+ * this thread looks at the streams that somebody waits for, every millisecond when something was
+ * found, down to every ten when nothing is; else it sleeps, and nobody looks at any position.
  *
- * A request is answered once: by who takes it out of its list, under the lock. An interrupt may come while the
- * request is being registered, on this thread or another, and while libfuse holds the request; so its function
- * only marks what is not registered yet, and knows requests by what is in the lists.
+ * A request is answered once: by who takes it out of its list, under the lock. An interrupt may
+ * come while the request is being registered, on this thread or another, and while libfuse holds
+ * the request; so its function only marks what is not registered yet, and knows requests by what is
+ * in the lists.
  *
  * Locks: this one is the innermost; nothing is called under it but libc.
  */
@@ -34,7 +35,8 @@ static struct {
 	.watched = { &weir_waiting.watched, &weir_waiting.watched },
 };
 
-/* ---- lists: under the lock -----------------------------------------------------------------------*/
+/* ---- lists: under the lock
+ * -----------------------------------------------------------------------*/
 
 static void weir_live_watch(struct weir_live *live)
 {
@@ -64,8 +66,8 @@ static struct weir_waiter *weir_waiter_find(fuse_req_t req)
 	struct weir_waiter *waiter;
 	struct weir_live *live;
 
-	list_for_each_entry(live, &weir_waiting.watched, watched) {
-		list_for_each_entry(waiter, &live->waiters, list) {
+	list_for_each_entry (live, &weir_waiting.watched, watched) {
+		list_for_each_entry (waiter, &live->waiters, list) {
 			if (waiter->req == req)
 				return waiter;
 		}
@@ -73,7 +75,8 @@ static struct weir_waiter *weir_waiter_find(fuse_req_t req)
 	return NULL;
 }
 
-/* ---- one request ---------------------------------------------------------------------------------*/
+/* ---- one request
+ * ---------------------------------------------------------------------------------*/
 
 /* Out of its list: now it is the caller's, who answers it. Under the lock. */
 static void weir_waiter_remove(struct weir_waiter *waiter)
@@ -119,8 +122,8 @@ static struct weir_waiter *weir_waiter_new(struct weir_live *live, fuse_req_t re
 	if (!waiter)
 		return NULL;
 	waiter->uid = live->reader;
-	*error = weir_quota_hold(waiter->uid, WEIR_QUOTA_COPIES, &waiter->charged,
-				 WEIR_WAITER_COST);
+	*error =
+		weir_quota_hold(waiter->uid, WEIR_QUOTA_COPIES, &waiter->charged, WEIR_WAITER_COST);
 	if (*error) {
 		free(waiter);
 		return NULL;
@@ -191,7 +194,8 @@ void weir_waiter_poll(struct weir_live *live, struct fuse_pollhandle *poll)
 		weir_live_put(live);
 }
 
-/* ---- the thread ----------------------------------------------------------------------------------*/
+/* ---- the thread
+ * ----------------------------------------------------------------------------------*/
 
 /* The first request of a stream, out of its list; NULL: there is none. */
 struct weir_waiter *weir_waiter_take(struct weir_live *live)
@@ -199,7 +203,7 @@ struct weir_waiter *weir_waiter_take(struct weir_live *live)
 	struct weir_waiter *waiter, *found = NULL;
 
 	pthread_mutex_lock(&weir_waiting.lock);
-	list_for_each_entry(waiter, &live->waiters, list) {
+	list_for_each_entry (waiter, &live->waiters, list) {
 		if (waiter->registering)
 			continue;
 		found = waiter;
@@ -268,7 +272,8 @@ static bool weir_waiting_sleep(unsigned int period)
 	pthread_mutex_lock(&weir_waiting.lock);
 	while (!weir_waiting.stop && !weir_waiting.kicked && err != ETIMEDOUT) {
 		if (weir_waiting.count)
-			err = pthread_cond_timedwait(&weir_waiting.wake, &weir_waiting.lock, &until);
+			err = pthread_cond_timedwait(&weir_waiting.wake, &weir_waiting.lock,
+						     &until);
 		else
 			pthread_cond_wait(&weir_waiting.wake, &weir_waiting.lock);
 	}
@@ -285,8 +290,8 @@ static void *weir_waiting_run(void *unused)
 	(void)unused;
 	urcu_memb_register_thread();
 	while (weir_waiting_sleep(period))
-		period = weir_waiting_round() ? WEIR_PERIOD_MIN_MS :
-						min(period * 2, WEIR_PERIOD_MAX_MS);
+		period = weir_waiting_round() ? WEIR_PERIOD_MIN_MS
+					      : min(period * 2, WEIR_PERIOD_MAX_MS);
 	urcu_memb_unregister_thread();
 	return NULL;
 }
