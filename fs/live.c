@@ -13,6 +13,8 @@ static pthread_mutex_t weir_lives_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t weir_lives_closed;
 static unsigned int weir_lives_opening;
 
+static const struct weir_wait_kind weir_live_kind;
+
 void weir_live_init(void)
 {
 	pthread_condattr_t attr;
@@ -70,8 +72,7 @@ static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid
 	live->source = place->source;
 	live->cpu = place->state.cpu;
 	pthread_mutex_init(&live->lock, NULL);
-	INIT_LIST_HEAD(&live->watched);
-	INIT_LIST_HEAD(&live->waiters);
+	weir_wait_init(&live->wait, &weir_live_kind);
 	weir_trace_get(live->trace);
 	weir_source_get(live->source);
 	list_add(&live->bucket, weir_live_bucket(live->trace, live->source, live->cpu));
@@ -161,7 +162,7 @@ int weir_live_open(const struct weir_caller *caller, const struct weir_place *pl
 /* What was made ahead and not read to its end will be made again. */
 void weir_live_close(struct weir_live *live)
 {
-	weir_waiter_poll(live, NULL);
+	weir_waiter_poll(&live->wait, NULL);
 	pthread_mutex_lock(&live->lock);
 	weir_live_drop_batch(live);
 	live->made = live->done;
@@ -281,14 +282,14 @@ void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool non
 	pthread_mutex_unlock(&live->lock);
 	if (err)
 		return;
-	err = nonblock ? -EAGAIN : weir_waiter_park(live, req, len);
+	err = nonblock ? -EAGAIN : weir_waiter_park(&live->wait, live->reader, req, len);
 	if (err)
 		fuse_reply_err(req, -err);
 }
 
 /**
  * weir_live_serve() - answer those who wait, as far as there are answers
- * @live: the stream
+ * @wait: of the stream
  *
  * A request is taken out of its list only when its answer is there: until then an interrupt has to
  * find it.
@@ -296,8 +297,9 @@ void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool non
  * Context: the waiters' thread.
  * Return: whether there was something.
  */
-bool weir_live_serve(struct weir_live *live)
+static bool weir_live_serve(struct weir_wait *wait)
 {
+	struct weir_live *live = container_of(wait, struct weir_live, wait);
 	struct weir_waiter *waiter = NULL;
 	bool found = false;
 	int err;
@@ -305,12 +307,12 @@ bool weir_live_serve(struct weir_live *live)
 	do {
 		pthread_mutex_lock(&live->lock);
 		err = weir_live_fill(live);
-		waiter = err ? weir_waiter_take(live) : NULL;
+		waiter = err ? weir_waiter_take(&live->wait) : NULL;
 		if (waiter)
 			weir_live_reply(live, waiter->req, waiter->len, err);
 		pthread_mutex_unlock(&live->lock);
 		if (err)
-			found |= weir_waiter_notify(live);
+			found |= weir_waiter_notify(&live->wait);
 		if (waiter)
 			weir_waiter_free(waiter);
 		found |= waiter != NULL;
@@ -318,13 +320,29 @@ bool weir_live_serve(struct weir_live *live)
 	return found;
 }
 
+static void weir_live_wait_get(struct weir_wait *wait)
+{
+	weir_live_get(container_of(wait, struct weir_live, wait));
+}
+
+static void weir_live_wait_put(struct weir_wait *wait)
+{
+	weir_live_put(container_of(wait, struct weir_live, wait));
+}
+
+static const struct weir_wait_kind weir_live_kind = {
+	.serve = weir_live_serve,
+	.get = weir_live_wait_get,
+	.put = weir_live_wait_put,
+};
+
 void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll)
 {
 	unsigned int events = 0;
 	int err;
 
 	if (poll)
-		weir_waiter_poll(live, poll); /* first: what comes later is told */
+		weir_waiter_poll(&live->wait, poll); /* first: what comes later is told */
 	pthread_mutex_lock(&live->lock);
 	err = weir_live_fill(live);
 	pthread_mutex_unlock(&live->lock);
