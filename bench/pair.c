@@ -6,10 +6,10 @@
  *   pair write KIND THREADS EVENTS   nanoseconds of CPU time for an event; KIND: num str off
  *   pair lap EVENTS                  the same for 12 bytes, from the first event on
  *   pair once                        one event, the end
- *   pair hold EVENTS                 that many events, "ready", then waits for the end of its input
- *   pair first                       "ready", then the time (CLOCK_REALTIME, us) when its first
- * event is recorded pair spawn N PROGRAM...          microseconds from the start of `PROGRAM once`
- * to its end, N times
+ *   pair hold EVENTS [THREADS]       that many events in each thread, "ready", then waits for the
+ * end of its input pair first                       "ready", then the time (CLOCK_REALTIME, us)
+ * when its first event is recorded pair spawn N PROGRAM...          microseconds from the start of
+ * `PROGRAM once` to its end, N times
  */
 #include <pthread.h>
 #include <spawn.h>
@@ -122,12 +122,28 @@ static int lap(uint64_t events)
 	return 0;
 }
 
-static int hold(uint64_t events)
+static void *hold_run(void *arg)
 {
+	struct worker *w = arg;
+
+	bench_pin(w->cpu);
+	loop_num(w->events);
+	return NULL;
+}
+
+static int hold(uint64_t events, int threads)
+{
+	struct worker w[THREADS_MAX];
+	int i;
 	char c;
 
-	bench_pin(0);
-	loop_num(events);
+	for (i = 0; i < threads && i < THREADS_MAX; i++) {
+		w[i] = (struct worker){ .cpu = i, .events = events };
+		if (pthread_create(&w[i].thread, NULL, hold_run, &w[i]))
+			return 1;
+	}
+	while (i)
+		pthread_join(w[--i].thread, NULL);
 	puts("ready");
 	fflush(stdout);
 	while (read(0, &c, 1) > 0)
@@ -184,8 +200,8 @@ int main(int argc, char **argv)
 		NUM(1, 2);
 		return 0;
 	}
-	if (!strcmp(what, "hold") && argc == 3)
-		return hold(strtoull(argv[2], NULL, 0));
+	if (!strcmp(what, "hold") && argc >= 3)
+		return hold(strtoull(argv[2], NULL, 0), argc > 3 ? atoi(argv[3]) : 1);
 	if (!strcmp(what, "first"))
 		return first();
 	if (!strcmp(what, "spawn") && argc > 3)
