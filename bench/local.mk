@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Benchmarks: no part of `make check`. Each prints comparable lines: name, parameters, median, min, max, n, unit.
 benches = bench/write bench/spawn bench/many bench/read bench/fill bench/render
-bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh bench/read.sh bench/text.sh
+bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh bench/read.sh bench/snapshot.sh bench/text.sh
 EXTRA_PROGRAMS += $(benches)
 EXTRA_DIST += bench/bench.sh bench/plot.sh bench/run.sh $(bench_scripts)
 
