@@ -177,3 +177,31 @@ ends "epoll: a reader that never waits in read(2)" $reader
 is "gets everything" "$(bt "$tmp/d" | wc -l)" 1000
 rm -r "$tmp/d"
 rmdir "$mnt/t"
+
+# ---- who has looked at metadata before sees it with the events that it was given since
+build $CC -O2 -g -fPIC -shared -I"$top_srcdir/include" -o "$tmp/plugin.so" "$stress/plugin.c"
+weir_trace t
+hold asks taskset -c 0 "$asks"
+tell 1
+settle
+mkfifo "$tmp/go"
+python3 - "$(dir t)" "$tmp/go" >"$tmp/out" 2>&1 9>&- <<'PYTHON' &
+import os, sys
+dir, go = sys.argv[1:]
+before = open(dir + "/metadata", "rb").read()
+print("looked", flush=True)
+open(go).read()
+live = os.open(dir + "/live/cpu0", os.O_RDONLY | os.O_NONBLOCK)
+os.read(live, 1 << 20)
+after = open(dir + "/metadata", "rb").read()
+print("plugin:plain" in before.decode(), "plugin:plain" in after.decode())
+PYTHON
+reader=$!
+wait_for grep -q looked "$tmp/out"
+tell "l $tmp/plugin.so"
+tell s
+echo >"$tmp/go"
+ends "a reader of both" $reader
+is "metadata keeps up with live streams" "$(tail -n 1 "$tmp/out")" "False True"
+let_go
+rmdir "$mnt/t"
