@@ -98,7 +98,7 @@ settle
 d=$(dir t)
 mkdir "$tmp/d"
 for bytes in 1 100000 65536 10 100000 250000 77; do
-	dd "if=$d/live/cpu0" bs=$bytes count=1 2>/dev/null >"$tmp/part"
+	bash -c 'dd "bs=$0" count=1; kill -KILL $$' $bytes <"$d/live/cpu0" >"$tmp/part" 2>/dev/null
 	"$lively" trim "$tmp/part" >/dev/null
 	cat "$tmp/part" >>"$tmp/d/cpu0"
 done
@@ -108,7 +108,7 @@ cat "$d/live/cpu0" >>"$tmp/d/cpu0"
 cat "$d/metadata" >"$tmp/d/metadata"
 mkdir "$tmp/all"
 mv "$tmp/d" "$tmp/all/writer"
-counted_in "readers that went within a packet took nothing with them" exact "$tmp/all"
+counted_in "readers that were killed within a packet took nothing with them" exact "$tmp/all"
 rm -r "$tmp/all"
 rmdir "$mnt/t"
 
