@@ -9,8 +9,14 @@ mnt=$tmp/mnt
 export WEIR_RUNDIR=$tmp/run WEIR_MOUNT=$mnt LD_LIBRARY_PATH=$top_builddir/lib/client/.libs LC_ALL=C
 daemon=
 
+bench_umount() {
+	umount "$mnt" || umount -l "$mnt"
+	wait "$daemon" || :
+	daemon=
+}
+
 bench_end() {
-	[ -z "$daemon" ] || { umount "$mnt" || umount -l "$mnt"; wait "$daemon" || :; }
+	[ -z "$daemon" ] || bench_umount
 	rm -rf "$tmp"
 }
 trap bench_end EXIT

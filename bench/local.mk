@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Benchmarks: no part of `make check`. Each prints comparable lines: name, parameters, median, min, max, n, unit.
 benches = bench/write bench/spawn bench/many bench/read bench/fill bench/render
-bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh bench/read.sh bench/text.sh
+bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh bench/read.sh bench/snapshot.sh bench/text.sh
 EXTRA_PROGRAMS += $(benches)
 EXTRA_DIST += bench/bench.sh bench/plot.sh bench/run.sh $(bench_scripts)
 
@@ -28,7 +28,8 @@ bench_render_LDADD = lib/core/libcore.la
 benches += bench/pair_weir bench/pair_plain
 EXTRA_PROGRAMS += bench/pair_ust
 EXTRA_LTLIBRARIES += bench/ust_clock.la
-bench_scripts += bench/peers.sh
+bench_scripts += bench/peers.sh bench/freeze.sh bench/stream.sh
+EXTRA_DIST += bench/lttng.sh
 bench_pair_weir_SOURCES = bench/bench.h bench/pair.c
 bench_pair_weir_CPPFLAGS = $(AM_CPPFLAGS) -DBENCH_WEIR
 bench_pair_weir_LDFLAGS = $(bench_link) -no-install

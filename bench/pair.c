@@ -3,12 +3,14 @@
  * bench/pair: one program, traced by weir, by LTTng-UST, or by nobody, to compare what each costs
  * it. It is built three times: pair_weir, pair_ust, pair_plain. Run by bench/peers.sh.
  *
- *   pair write KIND THREADS EVENTS   nanoseconds of CPU time for an event; KIND: num str off
- *   pair once                        one event, the end
- *   pair hold EVENTS                 that many events, "ready", then waits for the end of its input
- *   pair first                       "ready", then the time (CLOCK_REALTIME, us) when its first
- * event is recorded pair spawn N PROGRAM...          microseconds from the start of `PROGRAM once`
- * to its end, N times
+ *   pair write KIND THREADS EVENTS    ns of CPU time for an event; KIND: num str off
+ *   pair lap EVENTS                   the same for 12 bytes, from the first event on
+ *   pair once                         one event, the end
+ *   pair hold EVENTS [THREADS]        so many events a thread, "ready", waits for its input's end
+ *   pair rate EVENTS THREADS SECONDS  so many events a second, a piece of it every millisecond;
+ *                                     how many it has written, and in how many seconds
+ *   pair first                        "ready", then when its first event was recorded (us)
+ *   pair spawn N PROGRAM...           us from the start of `PROGRAM once` to its end, N times
  */
 #include <pthread.h>
 #include <spawn.h>
@@ -108,16 +110,87 @@ static int write_events(const char *kind, int threads, uint64_t events)
 	return 0;
 }
 
-static int hold(uint64_t events)
+static int lap(uint64_t events)
 {
-	char c;
+	uint64_t t;
 
 	bench_pin(0);
+	loop_num(1); /* attached, and the site matched */
+	t = bench_clock(CLOCK_THREAD_CPUTIME_ID);
 	loop_num(events);
+	t = bench_clock(CLOCK_THREAD_CPUTIME_ID) - t;
+	printf("%.3f\n", (double)t / (double)events);
+	return 0;
+}
+
+static void *hold_run(void *arg)
+{
+	struct worker *w = arg;
+
+	bench_pin(w->cpu);
+	loop_num(w->events);
+	return NULL;
+}
+
+static int hold(uint64_t events, int threads)
+{
+	struct worker w[THREADS_MAX];
+	int i;
+	char c;
+
+	for (i = 0; i < threads && i < THREADS_MAX; i++) {
+		w[i] = (struct worker){ .cpu = i, .events = events };
+		if (pthread_create(&w[i].thread, NULL, hold_run, &w[i]))
+			return 1;
+	}
+	while (i)
+		pthread_join(w[--i].thread, NULL);
 	puts("ready");
 	fflush(stdout);
 	while (read(0, &c, 1) > 0)
 		;
+	return 0;
+}
+
+static void *rate_run(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t ms, next = bench_clock(CLOCK_MONOTONIC);
+
+	bench_pin(w->cpu);
+	for (ms = 0; ms < (uint64_t)w->ns; ms++) {
+		struct timespec t;
+
+		loop_num(w->events / 1000);
+		next += 1000000;
+		t = (struct timespec){ .tv_sec = (time_t)(next / 1000000000),
+				       .tv_nsec = (long)(next % 1000000000) };
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	}
+	return NULL;
+}
+
+static int rate(uint64_t events, int threads, int seconds)
+{
+	struct worker w[THREADS_MAX];
+	uint64_t t = bench_clock(CLOCK_MONOTONIC);
+	int i, cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (threads < 1 || threads > THREADS_MAX)
+		return 2;
+	for (i = 0; i < threads; i++) {
+		w[i] = (struct worker){ .cpu = i % cpus,
+					.events = events / (uint64_t)threads,
+					.ns = seconds * 1000.0 };
+		if (pthread_create(&w[i].thread, NULL, rate_run, &w[i]))
+			return 1;
+	}
+	for (i = 0; i < threads; i++)
+		pthread_join(w[i].thread, NULL);
+	t = bench_clock(CLOCK_MONOTONIC) - t;
+	printf("%llu %.3f\n",
+	       (unsigned long long)(w[0].events / 1000 * 1000 * (uint64_t)(threads * seconds)),
+	       (double)t / 1e9);
 	return 0;
 }
 
@@ -164,12 +237,16 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "write") && argc == 5)
 		return write_events(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 0));
+	if (!strcmp(what, "lap") && argc == 3)
+		return lap(strtoull(argv[2], NULL, 0));
 	if (!strcmp(what, "once")) {
 		NUM(1, 2);
 		return 0;
 	}
-	if (!strcmp(what, "hold") && argc == 3)
-		return hold(strtoull(argv[2], NULL, 0));
+	if (!strcmp(what, "hold") && argc >= 3)
+		return hold(strtoull(argv[2], NULL, 0), argc > 3 ? atoi(argv[3]) : 1);
+	if (!strcmp(what, "rate") && argc == 5)
+		return rate(strtoull(argv[2], NULL, 0), atoi(argv[3]), atoi(argv[4]));
 	if (!strcmp(what, "first"))
 		return first();
 	if (!strcmp(what, "spawn") && argc > 3)

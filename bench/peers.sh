@@ -3,37 +3,11 @@
 # bench/peers: what tracing costs a program, by weir and by LTTng-UST, asked in turn. peers.sh [ROUNDS]
 # Both overwrite the oldest in 4 sub-buffers of 256 KiB a CPU; weir's events carry the thread's id, LTTng-UST's nothing more.
 . "$(dirname "$0")/bench.sh"
+. "$(dirname "$0")/lttng.sh"
 rounds=${1:-9}
 bench=$top_builddir/bench
-sessiond=
-export LTTNG_HOME=$tmp LTTNG_UST_REGISTER_TIMEOUT=-1
-
-peers_end() {
-	[ -z "$sessiond" ] || { kill "$sessiond"; while kill -0 "$sessiond" 2>/dev/null; do sleep 0.05; done; }
-	rm -rf "$tmp/lttng-traces"
-	bench_end
-}
-trap peers_end EXIT
-
-lttng_() { lttng -q "$@" >>"$tmp/lttng.log" 2>&1; }
-session() {	# NAME: snapshot mode, which writes nothing until it is asked to
-	lttng_ create "$1" --snapshot --output="$tmp/lttng-traces/$1"
-	lttng_ enable-channel -u -s "$1" --overwrite --subbuf-size 256K --num-subbuf 4 ch
-	lttng_ enable-event -u -s "$1" -c ch bench:num,bench:str
-}
-
 whos=(weir)
-if [ -x "$bench/pair_ust" ] && command -v lttng-sessiond >/dev/null; then
-	if lttng -n list >/dev/null 2>&1; then
-		echo "# an lttng-sessiond runs already: not compared with LTTng-UST" >&2
-	else
-		lttng-sessiond --daemonize --no-kernel --pidfile "$tmp/sessiond.pid" >"$tmp/lttng.log" 2>&1
-		sessiond=$(cat "$tmp/sessiond.pid")
-		whos+=(ust "ust+tsc")
-	fi
-else
-	echo "# lttng-tools or liblttng-ust-dev is not installed: weir alone" >&2
-fi
+[ -z "$sessiond" ] || whos+=(ust "ust+tsc")
 who_name() { case $1 in weir) echo weir ;; ust) echo LTTng-UST ;; *) echo "LTTng-UST, rdtsc as clock" ;; esac; }
 
 pair() {	# WHO ARGUMENT...
@@ -76,6 +50,20 @@ for q in "${questions[@]}"; do
 	# shellcheck disable=SC2086
 	report "${q/ /-}" event "$(label $q)" ns
 done
+
+# ---- the first lap of a ring of 64 MiB, whose pages are new; LTTng-UST's exist before: it populates them --------------
+bench_trace lap subbuf_size=1M subbuf_count=64 events=bench:num
+echo 0 >"$mnt/w/control/enabled"
+[ -z "$sessiond" ] || { lttng_ stop w; session lap 1M 64; lttng_ start lap; }
+for ((r = 0; r < rounds; r++)); do
+	for who in "${whos[@]}"; do
+		[ "$who" = ust+tsc ] || pair "$who" lap 1500000 >>"$tmp/lap.$who"
+	done
+done
+report lap event "12 bytes, first lap of 64 MiB" ns
+rmdir "$mnt/lap"
+echo 1 >"$mnt/w/control/enabled"
+[ -z "$sessiond" ] || { lttng_ destroy lap; lttng_ start w; }
 
 # ---- starting, with one event -----------------------------------------------------------------------------------
 programs=("$bench/pair_plain" "$bench/pair_weir")

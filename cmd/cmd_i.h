@@ -17,6 +17,7 @@
 
 int weir_mount_main(int argc, char **argv); /* fs/main.c */
 int weir_umount_main(int argc, char **argv);
+int weir_record_main(int argc, char **argv);
 int weir_run_main(int argc, char **argv);
 int weir_status_main(int argc, char **argv);
 int weir_crash_main(int argc, char **argv);

@@ -14,6 +14,13 @@ cmd_weir_SOURCES = \
 	cmd/dump_kdump.c \
 	cmd/files.c \
 	cmd/preload.c \
+	cmd/record.c \
+	cmd/record_cut.c \
+	cmd/record_file.c \
+	cmd/record_i.h \
+	cmd/record_pipe.c \
+	cmd/record_stream.c \
+	cmd/record_watch.c \
 	cmd/run.c \
 	cmd/run_i.h \
 	cmd/snapshot.c \
@@ -22,7 +29,7 @@ cmd_weir_SOURCES = \
 	cmd/weir.c
 cmd_weir_CPPFLAGS = $(AM_CPPFLAGS) -DWEIR_LIBDIR='"$(libdir)"' -DWEIR_PKGLIBDIR='"$(pkglibdir)"'
 cmd_weir_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(URCU_CFLAGS) $(KDUMPFILE_CFLAGS)
-cmd_weir_LDADD = fs/libfs.la $(KDUMPFILE_LIBS)
+cmd_weir_LDADD = fs/libfs.la
 
 # What tmpfiles.d(5) puts to /run/weir at boot.
 noinst_PROGRAMS += cmd/control_file

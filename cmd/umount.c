@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd_i.h"
@@ -79,6 +80,17 @@ static char *real_name(const char *path)
 	return name;
 }
 
+/* The daemon itself uses the mount for moments, to tell inotify what has happened: that is no reason to fail. */
+static int unmount(const char *name)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	int try, ret;
+
+	for (try = 0; (ret = umount2(name, UMOUNT_NOFOLLOW)) && errno == EBUSY && try < 10; try++)
+		nanosleep(&moment, NULL);
+	return ret;
+}
+
 int weir_umount_main(int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : weir_mountpoint();
@@ -93,7 +105,7 @@ int weir_umount_main(int argc, char **argv)
 	if (!is_weir(name)) {
 		ret = weir_fail_why(path, "no trace file system is mounted here");
 	} else if (geteuid() == 0) {
-		if (umount2(name, UMOUNT_NOFOLLOW))
+		if (unmount(name))
 			ret = weir_fail("%s", path);
 	} else {
 		execlp("fusermount3", "fusermount3", "-u", name, NULL);

@@ -26,6 +26,8 @@ static const struct command {
 	  "run a program, traced" },
 	{ "snapshot", weir_snapshot_main, "snapshot TRACE [NAME]",
 	  "freeze what a trace holds, as TRACE@NAME" },
+	{ "record", weir_record_main, "record TRACE -o DIR [OPTIONS]",
+	  "move a trace to disk while it is written" },
 	{ "status", weir_status_main, "status [TRACE]", "show traces, streams and losses" },
 	{ "crash", weir_crash_main, "crash VMCORE | --pid PID -o DIR", "traces out of a dump, or of a process" },
 	{ "--help", help_main, NULL, NULL },

@@ -29,7 +29,7 @@ void weir_buf_put(struct weir_buf *out, const void *data, size_t len)
 {
 	char *room = weir_buf_room(out, len);
 
-	if (!room)
+	if (!room || !len) /* `data` may be NULL then */
 		return;
 	memcpy(room, data, len);
 	out->len += len;

@@ -13,6 +13,8 @@ static pthread_mutex_t weir_lives_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t weir_lives_closed;
 static unsigned int weir_lives_opening;
 
+static const struct weir_wait_kind weir_live_kind;
+
 void weir_live_init(void)
 {
 	pthread_condattr_t attr;
@@ -26,7 +28,8 @@ void weir_live_init(void)
 	pthread_condattr_destroy(&attr);
 }
 
-/* ---- the table: under its lock ------------------------------------------------------------------*/
+/* ---- the table: under its lock
+ * ------------------------------------------------------------------*/
 
 static struct list_head *weir_live_bucket(const struct weir_trace *trace,
 					  const struct weir_source *source, unsigned int cpu)
@@ -41,7 +44,7 @@ static struct weir_live *weir_live_look(const struct weir_trace *trace,
 {
 	struct weir_live *live;
 
-	list_for_each_entry(live, weir_live_bucket(trace, source, cpu), bucket) {
+	list_for_each_entry (live, weir_live_bucket(trace, source, cpu), bucket) {
 		if (live->trace == trace && live->source == source && live->cpu == cpu)
 			return live;
 	}
@@ -69,15 +72,15 @@ static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid
 	live->source = place->source;
 	live->cpu = place->state.cpu;
 	pthread_mutex_init(&live->lock, NULL);
-	INIT_LIST_HEAD(&live->watched);
-	INIT_LIST_HEAD(&live->waiters);
+	weir_wait_init(&live->wait, &weir_live_kind);
 	weir_trace_get(live->trace);
 	weir_source_get(live->source);
 	list_add(&live->bucket, weir_live_bucket(live->trace, live->source, live->cpu));
 	return live;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------*/
+/* ---- life
+ * ---------------------------------------------------------------------------------------*/
 
 void weir_live_get(struct weir_live *live)
 {
@@ -96,8 +99,8 @@ void weir_live_put(struct weir_live *live)
 	free(live);
 }
 
-/* A reader that was killed has closed when its parent hears of it, but the kernel tells us of a close when it
- * pleases: who comes next is not sent away for that. Under the table's lock. */
+/* A reader that was killed has closed when its parent hears of it, but the kernel tells us of a
+ * close when it pleases: who comes next is not sent away for that. Under the table's lock. */
 static struct weir_live *weir_live_wait(const struct weir_place *place)
 {
 	struct weir_live *live = weir_live_look(place->trace, place->source, place->state.cpu);
@@ -159,7 +162,7 @@ int weir_live_open(const struct weir_caller *caller, const struct weir_place *pl
 /* What was made ahead and not read to its end will be made again. */
 void weir_live_close(struct weir_live *live)
 {
-	weir_waiter_poll(live, NULL);
+	weir_waiter_poll(&live->wait, NULL);
 	pthread_mutex_lock(&live->lock);
 	weir_live_drop_batch(live);
 	live->made = live->done;
@@ -187,7 +190,7 @@ void weir_live_sweep(bool all)
 	INIT_LIST_HEAD(&over);
 	pthread_mutex_lock(&weir_lives_lock);
 	for (i = 0; i < WEIR_LIVE_BUCKETS; i++) {
-		list_for_each_entry_safe(live, next, &weir_lives[i], bucket) {
+		list_for_each_entry_safe (live, next, &weir_lives[i], bucket) {
 			if (!all && !weir_live_is_over(live))
 				continue;
 			list_del(&live->bucket);
@@ -195,7 +198,7 @@ void weir_live_sweep(bool all)
 		}
 	}
 	pthread_mutex_unlock(&weir_lives_lock);
-	list_for_each_entry_safe(live, next, &over, bucket)
+	list_for_each_entry_safe (live, next, &over, bucket)
 		weir_live_put(live);
 }
 
@@ -221,30 +224,8 @@ u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace
 	return bytes;
 }
 
-/* ---- reading: under the stream's lock -------------------------------------------------------------*/
-
-/*
- * How much a request of `len` bytes gets: whole packets, or a piece of one that is larger.
- *
- * The kernel splits what is larger than WEIR_READ_MAX, and goes on asking as long as it gets all that it asked
- * for. Such a request must not be filled by the last of what is there: the next one would wait, and with it what
- * the reader has already. A page less may be such a request, too, where the reader's buffer is not aligned.
- */
-static size_t weir_live_portion(const struct weir_live_batch *batch, size_t len)
-{
-	size_t there = batch->end - batch->start, n = 0, before = 0;
-	unsigned int i;
-
-	for (i = batch->at; i < batch->nr && batch->packet[i].end - batch->start <= len; i++) {
-		before = n;
-		n = batch->packet[i].end - batch->start;
-	}
-	if (!n)
-		n = min(there, len);
-	if (n < len || n < there || len <= WEIR_READ_MAX - 4096)
-		return n;
-	return before ? before : n - 1;
-}
+/* ---- reading: under the stream's lock
+ * -------------------------------------------------------------*/
 
 /* The reader has got so much. Whole packets are taken; the writer may have their room. */
 static void weir_live_took(struct weir_live *live, size_t len)
@@ -301,22 +282,24 @@ void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool non
 	pthread_mutex_unlock(&live->lock);
 	if (err)
 		return;
-	err = nonblock ? -EAGAIN : weir_waiter_park(live, req, len);
+	err = nonblock ? -EAGAIN : weir_waiter_park(&live->wait, live->reader, req, len);
 	if (err)
 		fuse_reply_err(req, -err);
 }
 
 /**
  * weir_live_serve() - answer those who wait, as far as there are answers
- * @live: the stream
+ * @wait: of the stream
  *
- * A request is taken out of its list only when its answer is there: until then an interrupt has to find it.
+ * A request is taken out of its list only when its answer is there: until then an interrupt has to
+ * find it.
  *
  * Context: the waiters' thread.
  * Return: whether there was something.
  */
-bool weir_live_serve(struct weir_live *live)
+static bool weir_live_serve(struct weir_wait *wait)
 {
+	struct weir_live *live = container_of(wait, struct weir_live, wait);
 	struct weir_waiter *waiter = NULL;
 	bool found = false;
 	int err;
@@ -324,12 +307,12 @@ bool weir_live_serve(struct weir_live *live)
 	do {
 		pthread_mutex_lock(&live->lock);
 		err = weir_live_fill(live);
-		waiter = err ? weir_waiter_take(live) : NULL;
+		waiter = err ? weir_waiter_take(&live->wait) : NULL;
 		if (waiter)
 			weir_live_reply(live, waiter->req, waiter->len, err);
 		pthread_mutex_unlock(&live->lock);
 		if (err)
-			found |= weir_waiter_notify(live);
+			found |= weir_waiter_notify(&live->wait);
 		if (waiter)
 			weir_waiter_free(waiter);
 		found |= waiter != NULL;
@@ -337,13 +320,29 @@ bool weir_live_serve(struct weir_live *live)
 	return found;
 }
 
+static void weir_live_wait_get(struct weir_wait *wait)
+{
+	weir_live_get(container_of(wait, struct weir_live, wait));
+}
+
+static void weir_live_wait_put(struct weir_wait *wait)
+{
+	weir_live_put(container_of(wait, struct weir_live, wait));
+}
+
+static const struct weir_wait_kind weir_live_kind = {
+	.serve = weir_live_serve,
+	.get = weir_live_wait_get,
+	.put = weir_live_wait_put,
+};
+
 void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll)
 {
 	unsigned int events = 0;
 	int err;
 
 	if (poll)
-		weir_waiter_poll(live, poll); /* first: what comes later is told */
+		weir_waiter_poll(&live->wait, poll); /* first: what comes later is told */
 	pthread_mutex_lock(&live->lock);
 	err = weir_live_fill(live);
 	pthread_mutex_unlock(&live->lock);

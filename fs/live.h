@@ -4,6 +4,7 @@
  *
  *   live.c         streams: their table, opening, what a read(2) is given
  *   live_packet.c  packets out of a ring, each byte of it once
+ *   live_batch.c   the packets that were made ahead
  *   waiter.c       requests that wait, the thread that answers them, poll
  *   switch.c       control/switch, control/switch_interval
  *   nodes_live.c   the directory
@@ -24,6 +25,20 @@
 #define WEIR_LIVE_H
 
 #include "tree_i.h"
+
+/* What requests wait for: a stream that is consumed, or a text that is followed. Under the waiters' lock. */
+struct weir_wait {
+	const struct weir_wait_kind *kind;
+	struct list_head watched; /* empty: nobody waits */
+	struct list_head waiters;
+	struct fuse_pollhandle *poll;
+};
+
+struct weir_wait_kind {
+	bool (*serve)(struct weir_wait *wait); /* answers those who wait; was there anything? */
+	void (*get)(struct weir_wait *wait);
+	void (*put)(struct weir_wait *wait);
+};
 
 #define WEIR_LIVE_PACKETS 64u /* of a batch, at most */
 
@@ -72,10 +87,7 @@ struct weir_live {
 	u32 count;     /* event classes of the batch */
 	struct weir_live_batch *batch;
 
-	/* the waiters' lock */
-	struct list_head watched; /* empty: nobody waits */
-	struct list_head waiters;
-	struct fuse_pollhandle *poll;
+	struct weir_wait wait;
 };
 
 /* ---- live.c ------------------------------------------------------------------------------------*/
@@ -88,7 +100,6 @@ void weir_live_get(struct weir_live *live);
 void weir_live_put(struct weir_live *live);
 void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool nonblock);
 void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll);
-bool weir_live_serve(struct weir_live *live);
 u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace *trace,
 		       unsigned int cpu);
 void weir_live_sweep(bool all);
@@ -96,13 +107,19 @@ void weir_live_sweep(bool all);
 /* ---- live_packet.c: under the stream's lock -----------------------------------------------------*/
 
 int weir_live_fill(struct weir_live *live);
+
+/* ---- live_batch.c: under the stream's lock ------------------------------------------------------*/
+
+int weir_live_make_batch(struct weir_live *live, u64 epoch);
 void weir_live_drop_batch(struct weir_live *live);
+bool weir_live_batch_full(const struct weir_live_batch *batch, u64 epoch);
+size_t weir_live_portion(const struct weir_live_batch *batch, size_t len);
 
 /* ---- waiter.c ----------------------------------------------------------------------------------*/
 
 struct weir_waiter {
-	struct list_head list; /* of its stream */
-	struct weir_live *live;
+	struct list_head list; /* of what it waits for */
+	struct weir_wait *wait;
 	fuse_req_t req;
 	size_t len;
 	uid_t uid;
@@ -111,14 +128,15 @@ struct weir_waiter {
 	bool unwatched; /* was the last one: holds the list's reference to the stream */
 };
 
-struct weir_waiter *weir_waiter_take(struct weir_live *live);
+void weir_wait_init(struct weir_wait *wait, const struct weir_wait_kind *kind);
+struct weir_waiter *weir_waiter_take(struct weir_wait *wait);
 void weir_waiter_free(struct weir_waiter *waiter);
-bool weir_waiter_notify(struct weir_live *live);
+bool weir_waiter_notify(struct weir_wait *wait);
 int weir_waiter_start(struct fuse_session *session);
 void weir_waiter_stop(void);
 void weir_waiter_kick(void);
-int weir_waiter_park(struct weir_live *live, fuse_req_t req, size_t len);
-void weir_waiter_poll(struct weir_live *live, struct fuse_pollhandle *poll);
+int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len);
+void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll);
 
 /* ---- switch.c ----------------------------------------------------------------------------------*/
 

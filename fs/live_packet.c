@@ -2,15 +2,12 @@
 /*
  * live_packet: from positions of a ring to packets of a stream, each record once.
  *
- * Packets end where their records end. They are numbered by the stream; a number that is missing is one of a
- * sub-buffer of which the writer has overwritten what the reader had not taken. What was lost before the
- * stream's first packet shows by an empty packet, number 0, in front of it.
+ * Packets end where their records end. They are numbered by the stream; a number that is missing is
+ * one of a sub-buffer of which the writer has overwritten what the reader had not taken. What was
+ * lost before the stream's first packet shows by an empty packet, number 0, in front of it.
  */
 #include "../lib/core/weir_packet.h"
 #include "live.h"
-
-#define WEIR_BATCH_MIN (256u << 10)
-#define WEIR_BATCH_ROOM (3 * WEIR_PACKET_FIRST) /* beside a sub-buffer: empty packets, padding */
 
 struct weir_live_fill {
 	struct weir_live *live;
@@ -28,49 +25,7 @@ struct weir_live_piece {
 	struct weir_packet header;
 };
 
-/* ---- the batch ---------------------------------------------------------------------------------*/
-
-void weir_live_drop_batch(struct weir_live *live)
-{
-	if (live->batch)
-		weir_quota_give(live->reader, WEIR_QUOTA_COPIES, live->batch->charged);
-	free(live->batch);
-	live->batch = NULL;
-}
-
-static int weir_live_make_batch(struct weir_live *live, u64 epoch)
-{
-	size_t size = max(weir_epoch_subbuf_size(epoch), (u64)WEIR_BATCH_MIN) + WEIR_BATCH_ROOM;
-	struct weir_live_batch *batch = live->batch;
-	u64 charged = 0;
-	int err;
-
-	if (batch && batch->size == size) {
-		batch->start = batch->end = batch->nr = batch->at = 0;
-		return 0;
-	}
-	weir_live_drop_batch(live);
-	err = weir_quota_hold(live->reader, WEIR_QUOTA_COPIES, &charged, sizeof(*batch) + size);
-	if (err)
-		return err;
-	batch = malloc(sizeof(*batch) + size);
-	if (!batch) {
-		weir_quota_give(live->reader, WEIR_QUOTA_COPIES, charged);
-		return -ENOMEM;
-	}
-	batch->size = size;
-	batch->start = batch->end = batch->nr = batch->at = 0;
-	batch->charged = charged;
-	live->batch = batch;
-	return 0;
-}
-
-static bool weir_live_batch_full(const struct weir_live_batch *batch, u64 epoch)
-{
-	return batch->size - batch->end < weir_epoch_subbuf_size(epoch) + WEIR_BATCH_ROOM ||
-	       batch->nr > WEIR_LIVE_PACKETS - 3;
-}
-
+/* Where the next packet goes. */
 static u8 *weir_live_next(const struct weir_live_fill *fill)
 {
 	return fill->live->batch->data + fill->live->batch->end;
@@ -89,9 +44,11 @@ static void weir_live_add(struct weir_live_fill *fill, size_t size)
 	batch->packet[batch->nr++].state = *fill->made;
 }
 
-/* ---- what is there -----------------------------------------------------------------------------*/
+/* ---- what is there
+ * -----------------------------------------------------------------------------*/
 
-/* The trace has gone to another epoch. Its packets have another uuid, numbers and counts of their own. */
+/* The trace has gone to another epoch. Its packets have another uuid, numbers and counts of their
+ * own. */
 static void weir_live_epoch(struct weir_live *live, u64 epoch)
 {
 	struct weir_live_state state = {
@@ -119,7 +76,8 @@ static bool weir_live_is_sealed(const struct weir_live_fill *fill, u64 position)
 /* Nothing that a switch would show. */
 static bool weir_live_is_drained(const struct weir_live_fill *fill)
 {
-	return weir_live_position(fill) >= fill->view.end && fill->view.lost <= fill->made->discarded;
+	return weir_live_position(fill) >= fill->view.end &&
+	       fill->view.lost <= fill->made->discarded;
 }
 
 static bool weir_live_is_there(const struct weir_live_fill *fill)
@@ -131,9 +89,11 @@ static bool weir_live_is_there(const struct weir_live_fill *fill)
 	return position < fill->view.end && weir_live_is_sealed(fill, position);
 }
 
-/* ---- one packet --------------------------------------------------------------------------------*/
+/* ---- one packet
+ * --------------------------------------------------------------------------------*/
 
-/* What the reader has not taken of the sub-buffers up to the oldest one is overwritten: a number for each. */
+/* What the reader has not taken of the sub-buffers up to the oldest one is overwritten: a number
+ * for each. */
 static void weir_live_miss(struct weir_live_fill *fill)
 {
 	unsigned int shift = weir_epoch_subbuf_shift(fill->view.epoch);
@@ -160,8 +120,10 @@ static int weir_live_copy(const struct weir_live_fill *fill, u64 position, void 
 					   fill->view.epoch, position, dst, len);
 }
 
-/* The bytes of a piece go where a packet's would be; a sealed one's header says where its records end. */
-static int weir_live_copy_piece(struct weir_live_fill *fill, struct weir_live_piece *piece, u8 *data)
+/* The bytes of a piece go where a packet's would be; a sealed one's header says where its records
+ * end. */
+static int weir_live_copy_piece(struct weir_live_fill *fill, struct weir_live_piece *piece,
+				u8 *data)
 {
 	u64 size = weir_epoch_subbuf_size(fill->view.epoch), content;
 	int err;
@@ -173,15 +135,18 @@ static int weir_live_copy_piece(struct weir_live_fill *fill, struct weir_live_pi
 	if (piece->sealed)
 		piece->to = piece->start + (content <= size ? content : size);
 	if (piece->from < piece->to)
-		err = weir_live_copy(fill, piece->from, data + WEIR_PACKET_FIRST, piece->to - piece->from);
+		err = weir_live_copy(fill, piece->from, data + WEIR_PACKET_FIRST,
+				     piece->to - piece->from);
 	return err;
 }
 
-/* Was it overwritten meanwhile? 0; -EAGAIN: yes, the view begins later now; -ESTALE: all of it is gone. */
+/* Was it overwritten meanwhile? 0; -EAGAIN: yes, the view begins later now; -ESTALE: all of it is
+ * gone. */
 static int weir_live_validate(struct weir_live_fill *fill, u64 start)
 {
 	struct weir_live *live = fill->live;
-	u64 from = live->source->backend->valid_from(live->source, live->trace->slot, live->cpu, &fill->view);
+	u64 from = live->source->backend->valid_from(live->source, live->trace->slot, live->cpu,
+						     &fill->view);
 
 	if (from == ~0ull)
 		return -ESTALE;
@@ -203,9 +168,10 @@ static void weir_live_lead(struct weir_live_fill *fill, u64 time)
 	weir_live_add(fill, WEIR_PACKET_FIRST);
 }
 
-/* A packet's header as the core wants it: the times of its records lie behind the last packet's end, if that was
- * part of the same sub-buffer. A cut knows all losses so far. */
-static void weir_live_header(const struct weir_live_fill *fill, const struct weir_live_piece *piece, u8 *data)
+/* A packet's header as the core wants it: the times of its records lie behind the last packet's
+ * end, if that was part of the same sub-buffer. A cut knows all losses so far. */
+static void weir_live_header(const struct weir_live_fill *fill, const struct weir_live_piece *piece,
+			     u8 *data)
 {
 	struct weir_packet header = piece->header;
 	size_t content = WEIR_PACKET_FIRST + (piece->to - piece->from);
@@ -227,10 +193,11 @@ static void weir_live_damaged(const struct weir_live_fill *fill, u64 start)
 	weir_stream_damage(&place, weir_stream_seq(&fill->view, start));
 }
 
-static void weir_live_packet(struct weir_live_fill *fill, const struct weir_live_piece *piece, u8 *data,
-			     u64 next)
+static void weir_live_packet(struct weir_live_fill *fill, const struct weir_live_piece *piece,
+			     u8 *data, u64 next)
 {
-	size_t content = WEIR_PACKET_FIRST + (piece->to - piece->from), size = weir_live_packet_size(content);
+	size_t content = WEIR_PACKET_FIRST + (piece->to - piece->from),
+	       size = weir_live_packet_size(content);
 	struct weir_live_state *made = fill->made;
 	u64 damaged = fill->stream.damaged;
 
@@ -247,7 +214,8 @@ static void weir_live_packet(struct weir_live_fill *fill, const struct weir_live
 }
 
 /* No record is left in the sub-buffer: a cut has taken the last one. Or its header is wrong. */
-static void weir_live_skip(struct weir_live_fill *fill, const struct weir_live_piece *piece, u64 next)
+static void weir_live_skip(struct weir_live_fill *fill, const struct weir_live_piece *piece,
+			   u64 next)
 {
 	if (piece->to < max(fill->made->position, piece->start + WEIR_PACKET_FIRST))
 		weir_live_damaged(fill, piece->start);
@@ -255,7 +223,8 @@ static void weir_live_skip(struct weir_live_fill *fill, const struct weir_live_p
 	fill->made->position = next;
 }
 
-/* The next piece of the ring. 1: a step further, perhaps by a packet; 0: there is no more; -EAGAIN, -ESTALE. */
+/* The next piece of the ring. 1: a step further, perhaps by a packet; 0: there is no more; -EAGAIN,
+ * -ESTALE. */
 static int weir_live_step(struct weir_live_fill *fill)
 {
 	u64 size = weir_epoch_subbuf_size(fill->view.epoch), position, next;
@@ -285,7 +254,8 @@ static int weir_live_step(struct weir_live_fill *fill)
 	return 1;
 }
 
-/* ---- the batch's packets -----------------------------------------------------------------------*/
+/* ---- the batch's packets
+ * -----------------------------------------------------------------------*/
 
 /* Losses that no packet has told. */
 static void weir_live_losses(struct weir_live_fill *fill)
@@ -296,13 +266,13 @@ static void weir_live_losses(struct weir_live_fill *fill)
 		return;
 	weir_live_lead(fill, time);
 	fill->made->seq++;
-	weir_packet_make_empty(&fill->stream, weir_live_next(fill), WEIR_PACKET_FIRST, fill->made->seq, time,
-			       fill->view.lost);
+	weir_packet_make_empty(&fill->stream, weir_live_next(fill), WEIR_PACKET_FIRST,
+			       fill->made->seq, time, fill->view.lost);
 	weir_live_add(fill, WEIR_PACKET_FIRST);
 }
 
-/* Event classes are looked up after the positions: a class is known before a record of it is published. The clock
- * comes last: no record is later. */
+/* Event classes are looked up after the positions: a class is known before a record of it is
+ * published. The clock comes last: no record is later. */
 static void weir_live_prepare(struct weir_live_fill *fill)
 {
 	struct weir_live *live = fill->live;
@@ -338,7 +308,8 @@ static bool weir_live_make(struct weir_live_fill *fill)
 	return true;
 }
 
-/* Was a switch asked for that this stream has not answered? All are counted before the positions are looked at. */
+/* Was a switch asked for that this stream has not answered? All are counted before the positions
+ * are looked at. */
 static bool weir_live_asked(struct weir_live *live, u64 *asked, u32 *switched, u64 now)
 {
 	const struct weir_backend *backend = live->source->backend;
@@ -361,7 +332,8 @@ static int weir_live_fill_empty(struct weir_live *live)
 	if (epoch != live->made.epoch)
 		weir_live_epoch(live, epoch);
 	fill.cut = weir_live_asked(live, &asked, &switched, now) || final;
-	err = live->source->backend->sample(live->source, live->trace->slot, live->cpu, epoch, &fill.view);
+	err = live->source->backend->sample(live->source, live->trace->slot, live->cpu, epoch,
+					    &fill.view);
 	if (!err && weir_live_is_there(&fill)) {
 		err = weir_live_make_batch(live, epoch);
 		if (err)

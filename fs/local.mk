@@ -28,6 +28,7 @@ fs_libfs_la_SOURCES = \
 	fs/frozen.c \
 	fs/live.c \
 	fs/live.h \
+	fs/live_batch.c \
 	fs/live_packet.c \
 	fs/main.c \
 	fs/marker.c \

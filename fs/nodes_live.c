@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* nodes_live: a source's directory live/: a consuming stream a CPU, whether there is something in it yet or not. */
+/* nodes_live: a source's directory live/: a consuming stream a CPU, whether there is something in
+ * it yet or not. */
 #include "live.h"
 
 /* The marker has one ring. */
@@ -52,7 +53,8 @@ const struct weir_row weir_row_live_cpu = {
 	.ino = 4608,
 };
 
-/* Found by name only, so that who copies or searches a tree does not wait in it, and consumes nothing. */
+/* Found by name only, so that who copies or searches a tree does not wait in it, and consumes
+ * nothing. */
 const struct weir_row weir_row_live = {
 	.name = "live",
 	.mode = 0550,

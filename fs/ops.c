@@ -143,7 +143,7 @@ static void weir_op_statfs(fuse_req_t req, fuse_ino_t ino)
 	st.f_bsize = st.f_frsize = page;
 	st.f_files = WEIR_SLOTS;
 	st.f_ffree = st.f_favail = WEIR_SLOTS - nr;
-	st.f_namemax = WEIR_TRACE_NAME_MAX;
+	st.f_namemax = 2 * WEIR_TRACE_NAME_MAX + 1;
 	fuse_reply_statfs(req, &st);
 }
 

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * switch: control/switch and control/switch_interval. Live readers get what was written before as packets.
+ * switch: control/switch and control/switch_interval. Live readers get what was written before as
+ * packets.
  *
- * A backend that needs one does a real switch, and it has been done when the write returns. Else a switch is a
- * count a CPU: a live reader that finds another one than it has answered cuts the open sub-buffer at position. So
- * it costs the same whatever the number of processes, and holds for readers that come later.
+ * A backend that needs one does a real switch, and it has been done when the write returns. Else a
+ * switch is a count a CPU: a live reader that finds another one than it has answered cuts the open
+ * sub-buffer at position. So it costs the same whatever the number of processes, and holds for
+ * readers that come later.
  *
- *   counted:F / asked:F   what was written before the write(2), before the count; the reader loads the count
- *                         before it samples
+ *   counted:F / asked:F   what was written before the write(2), before the count; the reader loads
+ * the count before it samples
  */
 #include "live.h"
 
-/* ---- which CPUs --------------------------------------------------------------------------------*/
+/* ---- which CPUs
+ * --------------------------------------------------------------------------------*/
 
 static bool weir_cpus_number(const char **text, unsigned int *cpu)
 {
@@ -68,7 +71,8 @@ static int weir_cpus_parse(const char *text, bool *cpus, const char **why)
 	return -EINVAL;
 }
 
-/* ---- switching ---------------------------------------------------------------------------------*/
+/* ---- switching
+ * ---------------------------------------------------------------------------------*/
 
 struct weir_switching {
 	struct weir_trace *trace;
@@ -96,7 +100,8 @@ static int weir_switching_add(struct weir_source *source, void *arg)
 	return 0;
 }
 
-/* Those whose memory needs more than a count. A ring that cannot be switched does not keep the others. */
+/* Those whose memory needs more than a count. A ring that cannot be switched does not keep the
+ * others. */
 static int weir_switching_real(struct weir_trace *trace, const bool *cpus)
 {
 	struct weir_switching switching = { .trace = trace };
@@ -154,7 +159,8 @@ int weir_switch_show(const struct weir_caller *caller, const struct weir_place *
 	return 0;
 }
 
-/* ---- switch_interval ---------------------------------------------------------------------------*/
+/* ---- switch_interval
+ * ---------------------------------------------------------------------------*/
 
 int weir_switch_interval_store(const struct weir_caller *caller, const struct weir_place *place,
 			       char *text, size_t len, bool append, const char **why)

@@ -2,14 +2,15 @@
 /*
  * waiter: requests for which there is no answer yet, and the one thread that finds it.
  *
- * No worker of libfuse waits for trace data: ten readers would otherwise hang the mount. A read that finds
- * nothing is put into its stream's list and its worker goes on. While there are any, this thread looks at the
- * streams that somebody waits for, every millisecond when something was found, down to every ten when nothing
- * is; else it sleeps, and nobody looks at any position.
+ * No worker of libfuse waits for trace data: ten readers would otherwise hang the mount. A read
+ * that finds nothing is put into its stream's list and its worker goes on. While there are any,
+ * this thread looks at the streams that somebody waits for, every millisecond when something was
+ * found, down to every ten when nothing is; else it sleeps, and nobody looks at any position.
  *
- * A request is answered once: by who takes it out of its list, under the lock. An interrupt may come while the
- * request is being registered, on this thread or another, and while libfuse holds the request; so its function
- * only marks what is not registered yet, and knows requests by what is in the lists.
+ * A request is answered once: by who takes it out of its list, under the lock. An interrupt may
+ * come while the request is being registered, on this thread or another, and while libfuse holds
+ * the request; so its function only marks what is not registered yet, and knows requests by what is
+ * in the lists.
  *
  * Locks: this one is the innermost; nothing is called under it but libc.
  */
@@ -34,27 +35,28 @@ static struct {
 	.watched = { &weir_waiting.watched, &weir_waiting.watched },
 };
 
-/* ---- lists: under the lock -----------------------------------------------------------------------*/
+/* ---- lists: under the lock
+ * -----------------------------------------------------------------------*/
 
-static void weir_live_watch(struct weir_live *live)
+static void weir_wait_watch(struct weir_wait *wait)
 {
-	if (list_empty(&live->watched)) {
+	if (list_empty(&wait->watched)) {
 		if (!weir_waiting.count++)
 			weir_waiting.kicked = true;
-		list_add_tail(&live->watched, &weir_waiting.watched);
-		weir_live_get(live);
+		list_add_tail(&wait->watched, &weir_waiting.watched);
+		wait->kind->get(wait);
 	}
 	if (weir_waiting.kicked)
 		pthread_cond_signal(&weir_waiting.wake);
 }
 
 /* True: the caller puts the reference when it has let go of the lock. */
-static bool weir_live_unwatch(struct weir_live *live)
+static bool weir_wait_unwatch(struct weir_wait *wait)
 {
-	if (list_empty(&live->watched) || !list_empty(&live->waiters) || live->poll)
+	if (list_empty(&wait->watched) || !list_empty(&wait->waiters) || wait->poll)
 		return false;
-	list_del(&live->watched);
-	INIT_LIST_HEAD(&live->watched);
+	list_del(&wait->watched);
+	INIT_LIST_HEAD(&wait->watched);
 	weir_waiting.count--;
 	return true;
 }
@@ -62,10 +64,10 @@ static bool weir_live_unwatch(struct weir_live *live)
 static struct weir_waiter *weir_waiter_find(fuse_req_t req)
 {
 	struct weir_waiter *waiter;
-	struct weir_live *live;
+	struct weir_wait *wait;
 
-	list_for_each_entry(live, &weir_waiting.watched, watched) {
-		list_for_each_entry(waiter, &live->waiters, list) {
+	list_for_each_entry(wait, &weir_waiting.watched, watched) {
+		list_for_each_entry(waiter, &wait->waiters, list) {
 			if (waiter->req == req)
 				return waiter;
 		}
@@ -73,20 +75,21 @@ static struct weir_waiter *weir_waiter_find(fuse_req_t req)
 	return NULL;
 }
 
-/* ---- one request ---------------------------------------------------------------------------------*/
+/* ---- one request
+ * ---------------------------------------------------------------------------------*/
 
 /* Out of its list: now it is the caller's, who answers it. Under the lock. */
 static void weir_waiter_remove(struct weir_waiter *waiter)
 {
 	list_del(&waiter->list);
-	waiter->unwatched = weir_live_unwatch(waiter->live);
+	waiter->unwatched = weir_wait_unwatch(waiter->wait);
 }
 
 void weir_waiter_free(struct weir_waiter *waiter)
 {
 	weir_quota_give(waiter->uid, WEIR_QUOTA_COPIES, waiter->charged);
 	if (waiter->unwatched)
-		weir_live_put(waiter->live);
+		waiter->wait->kind->put(waiter->wait);
 	free(waiter);
 }
 
@@ -110,49 +113,58 @@ static void weir_waiter_interrupted(fuse_req_t req, void *unused)
 	weir_waiter_free(waiter);
 }
 
-static struct weir_waiter *weir_waiter_new(struct weir_live *live, fuse_req_t req, size_t len,
-					   int *error)
+static struct weir_waiter *weir_waiter_new(struct weir_wait *wait, uid_t uid, fuse_req_t req,
+					   size_t len, int *error)
 {
 	struct weir_waiter *waiter = calloc(1, sizeof(*waiter));
 
 	*error = -ENOMEM;
 	if (!waiter)
 		return NULL;
-	waiter->uid = live->reader;
-	*error = weir_quota_hold(waiter->uid, WEIR_QUOTA_COPIES, &waiter->charged,
-				 WEIR_WAITER_COST);
+	waiter->uid = uid;
+	*error =
+		weir_quota_hold(waiter->uid, WEIR_QUOTA_COPIES, &waiter->charged, WEIR_WAITER_COST);
 	if (*error) {
 		free(waiter);
 		return NULL;
 	}
-	waiter->live = live;
+	waiter->wait = wait;
 	waiter->req = req;
 	waiter->len = len;
 	waiter->registering = true;
 	return waiter;
 }
 
+void weir_wait_init(struct weir_wait *wait, const struct weir_wait_kind *kind)
+{
+	wait->kind = kind;
+	wait->poll = NULL;
+	INIT_LIST_HEAD(&wait->watched);
+	INIT_LIST_HEAD(&wait->waiters);
+}
+
 /**
  * weir_waiter_park() - a read waits for its answer
- * @live: the stream
+ * @wait: of the stream
+ * @uid: who is charged
  * @req: the request; not the caller's any more when this returns 0
  * @len: bytes that it asks for
  *
  * Context: a worker of libfuse, which holds a reference to the stream.
  * Return: 0; -ENOMEM, -EDQUOT.
  */
-int weir_waiter_park(struct weir_live *live, fuse_req_t req, size_t len)
+int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len)
 {
 	struct weir_waiter *waiter;
 	bool interrupted;
 	int err;
 
-	waiter = weir_waiter_new(live, req, len, &err);
+	waiter = weir_waiter_new(wait, uid, req, len, &err);
 	if (!waiter)
 		return err;
 	pthread_mutex_lock(&weir_waiting.lock);
-	list_add_tail(&waiter->list, &live->waiters);
-	weir_live_watch(live);
+	list_add_tail(&waiter->list, &wait->waiters);
+	weir_wait_watch(wait);
 	pthread_mutex_unlock(&weir_waiting.lock);
 	fuse_req_interrupt_func(req, weir_waiter_interrupted, NULL);
 	pthread_mutex_lock(&weir_waiting.lock);
@@ -169,37 +181,38 @@ int weir_waiter_park(struct weir_live *live, fuse_req_t req, size_t len)
 
 /**
  * weir_waiter_poll() - somebody wants to be told when a read would be answered
- * @live: the stream
+ * @wait: of the stream
  * @poll: how to tell; taken over. NULL: nobody does any more
  */
-void weir_waiter_poll(struct weir_live *live, struct fuse_pollhandle *poll)
+void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll)
 {
 	struct fuse_pollhandle *old;
 	bool unwatched = false;
 
 	pthread_mutex_lock(&weir_waiting.lock);
-	old = live->poll;
-	live->poll = poll;
+	old = wait->poll;
+	wait->poll = poll;
 	if (poll)
-		weir_live_watch(live);
+		weir_wait_watch(wait);
 	else
-		unwatched = weir_live_unwatch(live);
+		unwatched = weir_wait_unwatch(wait);
 	pthread_mutex_unlock(&weir_waiting.lock);
 	if (old)
 		fuse_pollhandle_destroy(old);
 	if (unwatched)
-		weir_live_put(live);
+		wait->kind->put(wait);
 }
 
-/* ---- the thread ----------------------------------------------------------------------------------*/
+/* ---- the thread
+ * ----------------------------------------------------------------------------------*/
 
 /* The first request of a stream, out of its list; NULL: there is none. */
-struct weir_waiter *weir_waiter_take(struct weir_live *live)
+struct weir_waiter *weir_waiter_take(struct weir_wait *wait)
 {
 	struct weir_waiter *waiter, *found = NULL;
 
 	pthread_mutex_lock(&weir_waiting.lock);
-	list_for_each_entry(waiter, &live->waiters, list) {
+	list_for_each_entry(waiter, &wait->waiters, list) {
 		if (waiter->registering)
 			continue;
 		found = waiter;
@@ -211,41 +224,41 @@ struct weir_waiter *weir_waiter_take(struct weir_live *live)
 }
 
 /* Tells who polls; false: nobody does. */
-bool weir_waiter_notify(struct weir_live *live)
+bool weir_waiter_notify(struct weir_wait *wait)
 {
 	struct fuse_pollhandle *poll;
 	bool unwatched;
 
 	pthread_mutex_lock(&weir_waiting.lock);
-	poll = live->poll;
-	live->poll = NULL;
-	unwatched = weir_live_unwatch(live);
+	poll = wait->poll;
+	wait->poll = NULL;
+	unwatched = weir_wait_unwatch(wait);
 	pthread_mutex_unlock(&weir_waiting.lock);
 	if (poll) {
 		fuse_lowlevel_notify_poll(poll);
 		fuse_pollhandle_destroy(poll);
 	}
 	if (unwatched)
-		weir_live_put(live);
+		wait->kind->put(wait);
 	return poll;
 }
 
 /* Each stream once. */
 static bool weir_waiting_round(void)
 {
-	struct weir_live *live;
+	struct weir_wait *wait;
 	bool found = false;
 	size_t left;
 
 	pthread_mutex_lock(&weir_waiting.lock);
 	for (left = weir_waiting.count; left && weir_waiting.count; left--) {
-		live = list_entry(weir_waiting.watched.next, struct weir_live, watched);
-		list_del(&live->watched);
-		list_add_tail(&live->watched, &weir_waiting.watched);
-		weir_live_get(live);
+		wait = list_entry(weir_waiting.watched.next, struct weir_wait, watched);
+		list_del(&wait->watched);
+		list_add_tail(&wait->watched, &weir_waiting.watched);
+		wait->kind->get(wait);
 		pthread_mutex_unlock(&weir_waiting.lock);
-		found |= weir_live_serve(live);
-		weir_live_put(live);
+		found |= wait->kind->serve(wait);
+		wait->kind->put(wait);
 		pthread_mutex_lock(&weir_waiting.lock);
 	}
 	pthread_mutex_unlock(&weir_waiting.lock);
@@ -268,7 +281,8 @@ static bool weir_waiting_sleep(unsigned int period)
 	pthread_mutex_lock(&weir_waiting.lock);
 	while (!weir_waiting.stop && !weir_waiting.kicked && err != ETIMEDOUT) {
 		if (weir_waiting.count)
-			err = pthread_cond_timedwait(&weir_waiting.wake, &weir_waiting.lock, &until);
+			err = pthread_cond_timedwait(&weir_waiting.wake, &weir_waiting.lock,
+						     &until);
 		else
 			pthread_cond_wait(&weir_waiting.wake, &weir_waiting.lock);
 	}
@@ -285,8 +299,8 @@ static void *weir_waiting_run(void *unused)
 	(void)unused;
 	urcu_memb_register_thread();
 	while (weir_waiting_sleep(period))
-		period = weir_waiting_round() ? WEIR_PERIOD_MIN_MS :
-						min(period * 2, WEIR_PERIOD_MAX_MS);
+		period = weir_waiting_round() ? WEIR_PERIOD_MIN_MS
+					      : min(period * 2, WEIR_PERIOD_MAX_MS);
 	urcu_memb_unregister_thread();
 	return NULL;
 }
@@ -323,16 +337,16 @@ int weir_waiter_start(struct fuse_session *session)
 static void weir_waiting_dismiss(void)
 {
 	struct weir_waiter *waiter;
-	struct weir_live *live;
+	struct weir_wait *wait;
 
 	while (weir_waiting.count) {
-		live = list_entry(weir_waiting.watched.next, struct weir_live, watched);
-		waiter = weir_waiter_take(live);
+		wait = list_entry(weir_waiting.watched.next, struct weir_wait, watched);
+		waiter = weir_waiter_take(wait);
 		if (waiter) {
 			fuse_reply_err(waiter->req, ENOTCONN);
 			weir_waiter_free(waiter);
 		} else {
-			weir_waiter_poll(live, NULL);
+			weir_waiter_poll(wait, NULL);
 		}
 	}
 }

@@ -10,7 +10,7 @@ run "$WEIR" --help;		is "--help: 0" $status 0; like "--help" "$out" '^usage: wei
 run "$WEIR";			is "nothing: 2" $status 2; is "nothing: stdout" "$out" ""
 run "$WEIR" nonsense;		is "nonsense: 2" $status 2
 is "nonsense: why" "$err" "weir: nonsense: unknown command (weir --help lists them)"
-for c in mount umount run status; do
+for c in mount umount run snapshot status; do
 	run "$WEIR" $c --help;	is "$c --help: 0" $status 0; like "$c --help" "$out" "^usage: weir $c"
 	run "$WEIR" $c --nonsense; is "$c --nonsense: 2" $status 2
 done

@@ -4,8 +4,10 @@
  *   N   writes N events
  *   s   asks for a switch, weir_switch()
  *   h   does so from a signal handler
+ *   l PLUGIN   loads an object (tests/stress/plugin.c) and has it write an event
  *   f   does so from a child made by fork(), which writes one event and ends
  */
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +44,22 @@ static void fork_and_ask(void)
 	waitpid(child, NULL, 0);
 }
 
+static void load(char *path)
+{
+	void (*event)(unsigned int writer, unsigned long long seq);
+	void *object;
+
+	path[strcspn(path, "\n")] = 0;
+	object = dlopen(path, RTLD_NOW);
+	event = object ? (void (*)(unsigned int, unsigned long long))dlsym(object, "plugin_event")
+		       : NULL;
+	if (!event) {
+		fprintf(stderr, "asks: %s\n", dlerror());
+		exit(1);
+	}
+	event(1, 1);
+}
+
 int main(void)
 {
 	char line[64];
@@ -52,6 +70,8 @@ int main(void)
 			weir_switch();
 		else if (*line == 'h')
 			raise(SIGUSR1);
+		else if (*line == 'l')
+			load(line + 2);
 		else if (*line == 'f')
 			fork_and_ask();
 		else

@@ -8,6 +8,7 @@ dir() { echo "$mnt/$1/"*-[0-9]*; }	# TRACE: of its only process
 hold() {	# NAME COMMAND...: runs it with its standard input held by descriptor 9 until `let_go`; sets $held
 	rm -f "$tmp/hold"
 	mkfifo "$tmp/hold"
+	: >"$tmp/$1.out"
 	"${@:2}" <"$tmp/hold" >"$tmp/$1.out" 2>&1 &
 	held=$!
 	exec 9>"$tmp/hold"
@@ -33,7 +34,8 @@ now() {	# STREAM: how many events there are to be had without waiting
 ends() {	# NAME PID: a child, well
 	if wait "$2"; then pass "$1"; else fail "$1" "status $?" "$(cat "$tmp/out")"; fi
 }
-asleep() { grep -q request_wait_answer "/proc/$1/wchan"; }	# PID: waits for the daemon
+# Waits for the daemon in read(2), which is 0, or 63 on other machines: not in a look-up or open(2).
+asleep() { grep -q request_wait_answer "/proc/$1/wchan" && grep -qE '^(0|63) ' "/proc/$1/syscall"; }	# PID
 counted_in() {	# NAME MODE DIR [OPTION...]: ctfread of captured streams
 	local out name=$1
 	if out=$("$tmp/ctfread" -m "$2" -c "$counts" "${@:4}" "$3" 2>&1); then

@@ -2,13 +2,13 @@
 /*
  * lively: reads live streams in ways that the shell cannot.
  *
- *   lively trim FILE           cuts a captured stream behind its last whole packet; says how many there are
- *   lively uuids FILE          how many traces' packets follow each other in a captured stream
- *   lively poll STREAM OUT     without blocking and by epoll, to the end; says `empty` whenever there is nothing
- *   lively small STREAM OUT    reads of 1 to 999 bytes, to the end
- *   lively vector STREAM OUT   readv(2) into 16 pieces, not aligned, to the end
- *   lively interrupted STREAM  a signal ends a read that waits; says so, then what the next signal and EOF do
- *   lively threads N STREAM    N threads wait in reads of one descriptor; ends by a signal
+ *   lively trim FILE           cuts a captured stream behind its last whole packet; says how many
+ * there are lively uuids FILE          how many traces' packets follow each other in a captured
+ * stream lively poll STREAM OUT     without blocking and by epoll, to the end; says `empty`
+ * whenever there is nothing lively small STREAM OUT    reads of 1 to 999 bytes, to the end lively
+ * vector STREAM OUT   readv(2) into 16 pieces, not aligned, to the end lively interrupted STREAM  a
+ * signal ends a read that waits; says so, then what the next signal and EOF do lively threads N
+ * STREAM    N threads wait in reads of one descriptor; ends by a signal
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +79,8 @@ static int uuids(char **argv)
 	uint8_t last[16] = "";
 	off_t at = 0;
 
-	for (; pread(fd, &header, sizeof(header), at) == sizeof(header); at += (off_t)(header.bits / 8)) {
+	for (; pread(fd, &header, sizeof(header), at) == sizeof(header);
+	     at += (off_t)(header.bits / 8)) {
 		changes += memcmp(last, header.uuid, 16) != 0;
 		memcpy(last, header.uuid, 16);
 	}
@@ -160,7 +161,8 @@ static void ring(int sig)
 
 static int interrupted(char **argv)
 {
-	struct itimerval soon = { .it_value.tv_usec = 100000, .it_interval.tv_usec = 100000 }, off = { 0 };
+	struct itimerval soon = { .it_value.tv_usec = 100000, .it_interval.tv_usec = 100000 },
+			 off = { 0 };
 	struct sigaction action = { .sa_handler = ring };
 	int fd = open_or_die(argv[0], O_RDONLY), i;
 
@@ -205,8 +207,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(char **argv);
 	} commands[] = {
-		{ "trim", trim },	{ "poll", poll_stream },	{ "small", small },
-		{ "vector", vector },	{ "interrupted", interrupted }, { "threads", threads },
+		{ "trim", trim },     { "poll", poll_stream },	      { "small", small },
+		{ "vector", vector }, { "interrupted", interrupted }, { "threads", threads },
 		{ "uuids", uuids },
 	};
 	unsigned int i;

@@ -98,7 +98,7 @@ settle
 d=$(dir t)
 mkdir "$tmp/d"
 for bytes in 1 100000 65536 10 100000 250000 77; do
-	dd "if=$d/live/cpu0" bs=$bytes count=1 2>/dev/null >"$tmp/part"
+	bash -c 'dd "bs=$0" count=1; kill -KILL $$' $bytes <"$d/live/cpu0" >"$tmp/part" 2>/dev/null
 	"$lively" trim "$tmp/part" >/dev/null
 	cat "$tmp/part" >>"$tmp/d/cpu0"
 done
@@ -108,7 +108,7 @@ cat "$d/live/cpu0" >>"$tmp/d/cpu0"
 cat "$d/metadata" >"$tmp/d/metadata"
 mkdir "$tmp/all"
 mv "$tmp/d" "$tmp/all/writer"
-counted_in "readers that went within a packet took nothing with them" exact "$tmp/all"
+counted_in "readers that were killed within a packet took nothing with them" exact "$tmp/all"
 rm -r "$tmp/all"
 rmdir "$mnt/t"
 
@@ -176,4 +176,32 @@ let_go
 ends "epoll: a reader that never waits in read(2)" $reader
 is "gets everything" "$(bt "$tmp/d" | wc -l)" 1000
 rm -r "$tmp/d"
+rmdir "$mnt/t"
+
+# ---- who has looked at metadata before sees it with the events that it was given since
+build $CC -O2 -g -fPIC -shared -I"$top_srcdir/include" -o "$tmp/plugin.so" "$stress/plugin.c"
+weir_trace t
+hold asks taskset -c 0 "$asks"
+tell 1
+settle
+mkfifo "$tmp/go"
+python3 - "$(dir t)" "$tmp/go" >"$tmp/out" 2>&1 9>&- <<'PYTHON' &
+import os, sys
+dir, go = sys.argv[1:]
+before = open(dir + "/metadata", "rb").read()
+print("looked", flush=True)
+open(go).read()
+live = os.open(dir + "/live/cpu0", os.O_RDONLY | os.O_NONBLOCK)
+os.read(live, 1 << 20)
+after = open(dir + "/metadata", "rb").read()
+print("plugin:plain" in before.decode(), "plugin:plain" in after.decode())
+PYTHON
+reader=$!
+wait_for grep -q looked "$tmp/out"
+tell "l $tmp/plugin.so"
+tell s
+echo >"$tmp/go"
+ends "a reader of both" $reader
+is "metadata keeps up with live streams" "$(tail -n 1 "$tmp/out")" "False True"
+let_go
 rmdir "$mnt/t"

@@ -117,7 +117,7 @@ for ((round = 0; round < rounds; round++)); do
 			switching "$name" &
 			switcher=$!
 			capture "$name" "$tmp/$name"
-			write_all -t 4 -p 2 -n "$(soak 5000000 150000)" -m -s
+			write_all -t 4 -p 2 -n "$(soak 2000000 150000)" -m -s
 			captured "$name" "$tmp/$name"
 			counted_in "$name" $([ $mode = discard ] && echo discard || echo missed) "$tmp/$name" \
 				-o "$((${size%K} * 1024)):24"
@@ -126,4 +126,23 @@ for ((round = 0; round < rounds; round++)); do
 			wait $switcher || :
 		done
 	done
+done
+
+# ---- a writer that is killed: all that it wrote, to the event
+grown() { [ "$(cat "$1"/*/cpu* 2>/dev/null | wc -c)" -gt 1000000 ]; }
+for mode in discard overwrite; do
+	new_trace killed mode=$mode subbuf_size=4K subbuf_count=16
+	switching killed &
+	switcher=$!
+	capture killed "$tmp/killed"
+	env LD_PRELOAD="$(weir_preload)" "$tmp/writer" -t 4 -m "$counts" &
+	writer=$!
+	wait_for grown "$tmp/killed" || fail "readers get what is written"
+	kill -KILL $writer
+	wait $writer 2>/dev/null
+	captured killed "$tmp/killed"
+	counted_in "killed" $([ $mode = discard ] && echo discard || echo missed) "$tmp/killed" -o 4096:24
+	rm -r "${tmp:?}/killed"
+	drop killed
+	wait $switcher || :
 done

@@ -114,6 +114,15 @@ more_pid=
 fence
 is "its end is no event" "$(events 'create|delete|modify' web/ | wc -l)" 2
 
+# snapshots
+: >"$told"
+mkdir "$mnt/web@s"
+fence
+rmdir "$mnt/web@s"
+fence
+is "a snapshot comes and goes, whole" "$(events 'create|delete|modify' 'web@')" "create web@s
+delete web@s"
+
 # memory is needed: the oldest go
 : >"$told"
 echo 0 >"$mnt/web/control/max_bytes"

@@ -4,7 +4,7 @@
 # one decodes, and afterwards the daemon holds what it held before.
 . "${top_srcdir:-.}/tests/lib/mount.sh"
 tick=$top_builddir/tests/mount/tick
-need babeltrace2
+need babeltrace2 gdb
 seconds=${WEIR_SOAK:+600} seconds=${seconds:-15}
 start() { env LD_PRELOAD="$(weir_preload)" "$@" >/dev/null & }	# its pid is $!
 weir_mount
@@ -18,6 +18,7 @@ held() {	# descriptors, threads, mappings of a huge page and more
 }
 settled() { [ "$(held)" = "$1" ] && sleep 1 && [ "$(held)" = "$1" ]; }
 idle() { [ "$(ls "/proc/$daemon_pid/task" | wc -l)" -le 16 ]; }
+nodes() { gdb -p "$daemon_pid" -batch -ex 'print weir_nodes_count.nodes' 2>/dev/null | sed -n 's/^\$1 = //p'; }
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status"; }
 
 end=$((SECONDS + seconds))
@@ -54,7 +55,7 @@ touch "$tmp/failed"
 (end=$((SECONDS + 2)) some) 2>/dev/null # warm
 wait_for idle
 before=$(held)
-first=$(rss)
+first=$(rss) first_nodes=$(nodes)
 end=$((SECONDS + seconds))
 some 2>"$tmp/noise"
 is "made, read and removed for $seconds s" "$(sort "$tmp/failed" | uniq -c | head -20)" ""
@@ -62,6 +63,8 @@ is "none is left" "$(ls "$mnt")" web
 is "nor a descriptor or a thread too many" "$(for i in $(seq 30); do [ "$(held | cut -d' ' -f2)" = "$(echo "$before" | cut -d' ' -f2)" ] && idle && break; sleep 1; done
 	held | cut -d' ' -f2)" "$(echo "$before" | cut -d' ' -f2)"
 ok "threads" idle
+few() { [ "$(nodes)" -lt $((first_nodes + 200)) ]; }
+ok "nor a node: there were $first_nodes" wait_for few
 small() { [ "$(rss)" -lt $((first + 32768)) ]; }
 [ "$WEIR_SANITIZE" != none ] || ok "nor memory" wait_for small
 kill "$writer"

@@ -75,6 +75,27 @@ everything() {
 	grep -q "$secret" "$mnt/overwrite/victim-$victim/text"
 }
 
+# Live streams, cut again and again: what was taken decodes. The readers are killed, within a packet or not.
+live_streams() {
+	local dir s
+	for dir in "$mnt/overwrite"/hostile-* "$mnt/discard"/hostile-*; do
+		rm -rf "$tmp/live"
+		mkdir "$tmp/live"
+		for s in cpu0 cpu1 cpux; do
+			echo all >"${dir%/*}/control/switch"
+			timeout 0.1 cat "$dir/live/$s" 2>/dev/null | head -c 4M >"$tmp/live/$s"
+			"$top_builddir/tests/live/lively" trim "$tmp/live/$s" >/dev/null
+			[ -s "$tmp/live/$s" ] || rm "$tmp/live/$s"
+		done
+		cat "$dir/metadata" >"$tmp/live/metadata" 2>/dev/null
+		compgen -G "$tmp/live/cpu*" >/dev/null && [ -s "$tmp/live/metadata" ] || continue
+		babeltrace2 "$tmp/live" >"$tmp/live.text" 2>"$tmp/live.err" || { cat "$tmp/live.err"; return 1; }
+		! grep -Ev 'Tracer (may have )?(discarded|lost) ' "$tmp/live.err" || return
+		! grep -qaF "$secret" "$tmp/live.text" || { echo "the secret is in $dir/live"; return 1; }
+		wc -l <"$tmp/live.text" >>"$tmp/live.events"
+	done
+}
+
 victim_reads() { "$tmp/read_check" -q -n 40 -j 2 -c "$tmp/counters" "$mnt/overwrite/victim-$victim"; }
 
 rounds babeltrace-overwrite babeltrace overwrite & pids=$!
@@ -82,6 +103,7 @@ rounds babeltrace-discard babeltrace discard & pids="$pids $!"
 rounds copies hostile_copies & pids="$pids $!"
 rounds everything everything & pids="$pids $!"
 rounds victim victim_reads & pids="$pids $!"
+rounds live live_streams & pids="$pids $!"
 
 rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$daemon_pid/status"; }
 peak=0
@@ -97,11 +119,12 @@ ok "the daemon is alive" kill -0 "$daemon_pid"
 kill $hostile
 wait $hostile
 is "the hostile process could do no more than it should" "$? $(cat "$tmp/hostile.err")" "0 "
-for name in babeltrace-overwrite babeltrace-discard copies everything victim; do
+for name in babeltrace-overwrite babeltrace-discard copies everything victim live; do
 	is "$name: always right" "$(cat "$tmp/$name.bad" 2>/dev/null)" ""
 	like "$name: rounds" "$(cat "$tmp/$name.rounds")" '^[1-9]'
 	diag "$name: $(cat "$tmp/$name.rounds") rounds"
 done
+ok "live readers got events" grep -q '[1-9]' "$tmp/live.events"
 limit=200000
 [ "$WEIR_SANITIZE" = none ] || limit=900000
 diag "the daemon had at most $peak KiB; damaged packets: $(status_sum overwrite damaged)"

@@ -89,6 +89,12 @@ threads = [threading.Thread(target=run) for i in range(8)]
 for t in threads: t.start()
 for t in threads: t.join()
 assert not errors, errors'
+mkdir "$mnt/web@then"
+frozen=$(echo "$mnt"/web@then/tick-*)
+cp "$frozen/cpu0" "$tmp/frozen"
+stopped "a snapshot, too" '
+fd = os.open("'"$frozen"'/cpu0", os.O_RDONLY)
+with Stopped(): assert read(fd) == want("frozen") and len(want("frozen")) > 400000'
 ok "no descriptor of a copy stays open" [ -z "$(find "/proc/$daemon_pid/fd" -lname '*weir-copy*')" ]
 exec 9>&-
 wait %% 2>/dev/null

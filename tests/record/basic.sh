@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# weir record: several processes, those that come and go, the end, errors; readable at any moment.
+. "${top_srcdir:-.}/tests/record/common.sh"
+need flock
+weir_mount
+
+# Errors.
+"$WEIR" record >"$tmp/out" 2>&1; is "no trace is usage" $? 2
+"$WEIR" record web >/dev/null 2>&1; is "no directory is usage" $? 2
+"$WEIR" record web -o "$tmp/x" --rotate-size=7Q >/dev/null 2>&1; is "no size is usage" $? 2
+like "help" "$("$WEIR" record --help)" 'rotate-size'
+like "no such trace" "$("$WEIR" record web -o "$tmp/x" 2>&1)" "^weir: $mnt/web: No such file or directory\$"
+weir_trace web mode=discard subbuf_size=64K subbuf_count=256 context=none
+like "no such place" "$("$WEIR" record web -o "$tmp/no/where" 2>&1)" "^weir: $tmp/no/where: No such file or directory"
+
+# Two processes, one that was there before, one that came later, one that has ended; what is read meanwhile decodes.
+counts=$tmp/counts
+paced 0 10000 1
+record web "$tmp/two"
+like "a second recorder is told" "$("$WEIR" record web -o "$tmp/second" 2>&1)" '^weir: web: Device or resource busy$'
+[ ! -e "$tmp/second" ]; is "and makes nothing" $? 0
+paced 100000 100000 2 & writer=$!
+for i in 1 2 3; do
+	wait_for eval 'ls "$tmp"/two/*/cpu*'
+	babeltrace2 "$tmp/two" >/dev/null 2>"$tmp/bt.err" || fail "readable while it is written" "$(cat "$tmp/bt.err")"
+	echo all >"$mnt/web/control/switch"
+done
+wait "$writer"
+echo marked >"$mnt/web/marker"
+settle
+recorded; is "stops on ^C" $? 0
+mv "$tmp/two/marker-0" "$tmp/marker"
+counted_in "$tmp/two" discard
+is "nothing is lost" "$discarded" 0
+mv "$tmp/marker" "$tmp/two/marker-0"
+is "babeltrace2 decodes all, and the marker" "$(bt "$tmp/two" | wc -l)" $((events + 1))
+is "nothing but streams and metadata" "$(cd "$tmp/two" && find . -type f ! -name metadata ! -name 'cpu[0-9x]*')" ""
+like "says what it did" "$(tail -n 1 "$tmp/two.err")" '^weir: [0-9.]+[KM]? in [0-9]+ packets of [0-9]+ processes, 0 events lost: '
+is "no progress where there is no terminal" "$(grep -c $'\r' "$tmp/two.err")" 0
+ok "another may now" flock -n "$mnt/web/status" true
+
+# Ends with the trace. New event types while it runs.
+plugins
+rm -f "$counts"
+weir_trace late mode=discard subbuf_size=16K subbuf_count=1024 context=none
+record late "$tmp/late"
+write_all -f ab -n 20000 -t 2 -x -D "$tmp/plugin_c.so" -D "$tmp/plugin_cxx.so"
+rmdir "$mnt/late"
+wait "$recorder"; is "ends when the trace ends" $? 0
+counted_in "$tmp/late" exact
+ok "babeltrace2" bt "$tmp/late"
+
+# Several recorders at once, on different traces.
+rm -f "$counts"
+for t in 1 2 3; do
+	weir_trace "t$t" mode=discard subbuf_size=64K subbuf_count=64 context=none
+	record "t$t" "$tmp/t$t"
+	pids[t]=$recorder
+done
+paced 0 30000 2
+settle
+for t in 1 2 3; do
+	recorder=${pids[t]}
+	recorded TERM; is "t$t: SIGTERM" $? 0
+	counted_in "$tmp/t$t" discard
+	rmdir "$mnt/t$t"
+done
+
+# To standard output.
+rm -f "$counts"
+weir_trace pipe mode=discard subbuf_size=64K subbuf_count=64 context=none
+like "one stream only" "$("$WEIR" record pipe -o - 2>&1)" 'TRACE/PROCESS/cpuN'
+like "one that is there" "$("$WEIR" record pipe/nobody-1/cpu0 --output=- 2>&1)" 'No such file'
+traced taskset -c 0 "$tmp/paced" 0 50000 1 "$counts"
+settle
+dir=$(echo "$mnt"/pipe/paced-*)
+mkdir -p "$tmp/pipe/one"
+"$WEIR" record "pipe/${dir##*/}/cpu0" --output=- >"$tmp/pipe/one/cpu0"; is "until the process's end" $? 0
+cp "$dir/metadata" "$tmp/pipe/one/"
+counted_in "$tmp/pipe" exact
+env LD_PRELOAD="$(weir_preload)" taskset -c 0 "$tmp/paced" 1000 1000000 1 "$counts" & writer=$!
+wait_for [ -e "$mnt/pipe/paced-$writer/cpu0" ]
+"$WEIR" record "pipe/paced-$writer/cpu0" -o - >"$tmp/pipe/stream" & recorder=$!
+wait_for eval 'echo all >"$mnt/pipe/control/switch"; [ -s "$tmp/pipe/stream" ]'
+recorded; is "^C ends it, too" $? 0
+"$WEIR" record "pipe/paced-$writer/cpu0" -o - | head -c 100 >/dev/null & recorder=$!
+wait_for eval 'echo all >"$mnt/pipe/control/switch"; ! kill -0 "$recorder"'
+wait "$recorder"; is "who closes the pipe ends it" $? 0
+kill "$writer"

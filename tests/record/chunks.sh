@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# weir record --rotate-size, --max-size: chunks that are CTF directories, the oldest go; and a disk that is full.
+. "${top_srcdir:-.}/tests/record/common.sh"
+[ "$(id -u)" = 0 ] || skip_all "needs root, to mount a small tmpfs"
+weir_mount
+counts=$tmp/counts
+bytes() { find "$1" -type f -printf '%s\n' | awk '{ n += $1 } END { print n + 0 }'; }
+
+weir_trace web mode=discard subbuf_size=64K subbuf_count=256 context=none
+record web "$tmp/chunks" --rotate-size=1M
+paced 0 200000 2
+settle
+recorded; is "stops" $? 0
+is "chunks" "$(ls "$tmp/chunks" | head -n 3 | paste -sd' ')" "000000 000001 000002"
+for d in "$tmp"/chunks/*; do
+	[ "$(bytes "$d")" -lt $((1 << 20 | 1 << 17)) ] || fail "$d: is small" "$(bytes "$d")"
+	bt "$d" >"$tmp/part" || fail "$d: decodes alone"
+	cat "$tmp/part" >>"$tmp/parts"
+done
+is "all chunks together hold all" "$(wc -l <"$tmp/parts")" 400000
+is "as one trace, too" "$(bt "$tmp/chunks" | wc -l)" 400000
+
+rm -f "$counts"
+weir_trace max mode=discard subbuf_size=64K subbuf_count=256 context=none
+record max "$tmp/max" --rotate-size=512K --max-size=2M
+paced 0 200000 2
+settle
+recorded; is "stops" $? 0
+ok "no more than --max-size" [ "$(bytes "$tmp/max")" -lt $((2 << 20 | 1 << 17)) ]
+ok "nor much less" [ "$(bytes "$tmp/max")" -gt $((1 << 20)) ]
+bt "$tmp/max" >"$tmp/kept"; is "decodes" $? 0
+like "the newest are kept" "$(grep -o 'seq = [0-9]*' "$tmp/kept" | sort -k3n | tail -n 1)" 'seq = 199999$'
+before=$(ls "$tmp/max" | tail -n 1)
+paced 0 100000 2
+record max "$tmp/max" --max-size=1M
+settle
+recorded; is "a run that follows" $? 0
+ok "its chunks have other numbers" [ "$(ls "$tmp/max" | tail -n 1)" '>' "$before" ]
+ok "those of earlier runs count, and go" [ "$(bytes "$tmp/max")" -lt $((1 << 20 | 1 << 18)) ]
+ok "all of it decodes" bt "$tmp/max"
+rmdir "$mnt/web" "$mnt/max"
+
+# A full disk: waits, and goes on when there is room; what is lost meanwhile is counted.
+rm -f "$counts"
+weir_trace full mode=discard subbuf_size=64K subbuf_count=32 context=none
+mkdir "$tmp/small"
+mount -t tmpfs -o size=8M none "$tmp/small"
+record full "$tmp/small/out"
+paced 0 1000000 2 & writer=$!
+wait_for grep -q 'no room left' "$tmp/out.err"
+wait "$writer"
+is "said once" "$(grep -c 'no room' "$tmp/out.err")" 1
+ok "what is there is whole" timeout 600 "$tmp/ctfread" -m any "$tmp/small/out"
+mount -o remount,size=1G "$tmp/small"
+settle
+recorded; is "goes on when there is room" $? 0
+counted_in "$tmp/small/out" discard
+ok "some were lost, and counted" [ "$discarded" -gt 0 ]
+like "said at the end" "$(tail -n 1 "$tmp/out.err")" ", $discarded events lost: "
+
+# No room to the end: says what it drops, and keeps files whole.
+rm -f "$counts"
+mount -o remount,size=1G "$tmp/small"
+rm -rf "$tmp/small/out"
+mount -o remount,size=4M "$tmp/small"
+weir_trace never mode=discard subbuf_size=64K subbuf_count=32 context=none
+record never "$tmp/small/never"
+paced 0 1000000 1
+wait_for grep -q 'no room left' "$tmp/never.err"
+recorded; is "packets that could not be stored: failed" $? 1
+like "says so" "$(cat "$tmp/never.err")" 'no room: [0-9.]+[KM] that had been taken are lost'
+mount -o remount,size=1G "$tmp/small"
+ok "whole" timeout 600 "$tmp/ctfread" -m any "$tmp/small/never"
+umount "$tmp/small"
