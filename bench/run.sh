@@ -6,8 +6,8 @@
 set -eu
 how=$1 results=$2
 dir=$(dirname "$0")
-declare -A quick=([write]=3 [attach]=30 [scale]="1 100" [read]=3 [snapshot]="3 16M" [text]="1 16M" [peers]=2 [freeze]=2 [stream]="1 8")
-names=(write attach scale read snapshot text peers freeze stream)
+declare -A quick=([write]=3 [attach]=30 [scale]="1 100" [read]=3 [snapshot]=2 [text]="1 16M" [peers]=2 [stream]="1 8")
+names=(write attach scale read snapshot text peers stream)
 
 head_() {
 	printf '# weir %s, Linux %s, %s x %s, %s MiB, load %s\n' "$("$top_builddir/cmd/weir" --version | cut -d' ' -f2)" \

@@ -1,34 +1,51 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# bench/snapshot: full rings frozen, and frozen and copied to a tmpfs. snapshot.sh [ROUNDS] [RING]
-# By the clock, mkdir(1) and all; and the CPU time that the daemon takes for it, which other load changes less.
+# bench/snapshot: two full rings of 64 MiB frozen, and frozen and copied to tmpfs, beside `lttng snapshot record` to tmpfs. By
+# the clock, mkdir(1) and all; and the CPU time that the daemon takes, which other load changes less. snapshot.sh [ROUNDS]
 . "$(dirname "$0")/bench.sh"
-rounds=${1:-10} ring=${2:-64M}
-bench_mount
-bench_trace big "events=fill:*" subbuf_size=1M subbuf_count=$((${ring%M}))
-coproc FILL { "$top_builddir/bench/fill" "$((${ring%M} * 40000))" linger; }
-read -r _ <&"${FILL[0]}"
-bytes=$(cat "$mnt"/big/fill-*/cpu* | wc -c)
-copy=$(mktemp -d /dev/shm/weir-bench.XXXXXX)
-trap 'rm -rf "$copy"; bench_end' EXIT
+. "$(dirname "$0")/lttng.sh"
+rounds=${1:-7}
+out=$(mktemp -d /dev/shm/weir-bench.XXXXXX)
+lttng_out=$out/ust
+snapshot_end() { rm -rf "$out"; lttng_end; }
+trap snapshot_end EXIT
 
+bench_mount
+bench_trace f subbuf_size=1M subbuf_count=64 events=bench:num
+[ -z "$sessiond" ] || { session f 1M 64; lttng_ start f; }
+coproc WEIR_HOLD { exec "$top_builddir/bench/pair_weir" hold 3000000 2; }
+read -r _ <&"${WEIR_HOLD[0]}"
+if [ -n "$sessiond" ]; then
+	"$top_builddir/bench/pair_ust" hold 3000000 2 </dev/null >/dev/null	# the rings are its user's, not its own
+fi
 ticks() { awk '{ print $14 + $15 }' "/proc/$daemon/stat"; }
-freeze() { mkdir "$mnt/big@x"; }
-keep() { mkdir "$mnt/big@x" && cp -r "$mnt/big@x" "$copy/x"; }
-ms() {	# NAME: rounds of it
-	for ((i = 0; i < rounds; i++)); do
-		bench_us "$1" | awk '{ print $1 / 1000 }'
-		rmdir "$mnt/big@x"
-		rm -rf "$copy/x"
-	done
-}
-what="$((bytes >> 20)) MiB of $(ls "$mnt"/big/fill-* | grep -c cpu) CPUs"
-t0=$(ticks)
-ms freeze >"$tmp/freeze"
-t1=$(ticks)
-bench_stat snapshot "$what, freeze" ms <"$tmp/freeze"
-echo $((t1 - t0)) "$rounds" "$(getconf CLK_TCK)" | awk '{ print $1 * 1000 / $3 / $2 }' |
-	bench_stat snapshot "$what, freeze, the daemon's CPU time" ms
-ms keep | bench_stat snapshot "$what, freeze and cp -r to tmpfs" ms
-exec {FILL[1]}>&-
-wait "$FILL_PID"
+freeze() { mkdir "$mnt/f@x"; }
+freeze_copy() { mkdir "$mnt/f@y" && cp -r "$mnt/f@y" "$out/weir"; }
+record() { lttng_ snapshot record -s f; }
+for ((r = 0; r <= rounds; r++)); do
+	t0=$(ticks)
+	a=$(bench_us freeze)
+	t1=$(ticks)
+	rmdir "$mnt/f@x"
+	b=$(bench_us freeze_copy)
+	[ "$(du -sb "$out/weir" | cut -f1)" -gt 120000000 ]
+	rmdir "$mnt/f@y"
+	rm -rf "$out/weir"
+	if [ -n "$sessiond" ]; then
+		c=$(bench_us record)
+		[ "$(du -sb "$out/ust" | cut -f1)" -gt 100000000 ]
+		rm -rf "$out/ust"
+	fi
+	[ $r -gt 0 ] || continue # warm-up
+	echo "$a" >>"$tmp/freeze"
+	echo $(((t1 - t0) * 1000000 / $(getconf CLK_TCK))) >>"$tmp/cpu"
+	echo "$b" >>"$tmp/copy"
+	[ -z "$sessiond" ] || echo "$c" >>"$tmp/record"
+done
+bench_stat snapshot "frozen, 2 x 64 MiB: weir" us <"$tmp/freeze"
+bench_stat snapshot "frozen, 2 x 64 MiB, CPU time of the daemon" us <"$tmp/cpu"
+[ -z "$sessiond" ] || bench_stat snapshot "frozen, 2 x 64 MiB: LTTng-UST" us <"$tmp/record"
+bench_stat snapshot "frozen and copied to tmpfs, 2 x 64 MiB: weir" us <"$tmp/copy"
+[ -z "$sessiond" ] || bench_stat snapshot "frozen and copied to tmpfs, 2 x 64 MiB: LTTng-UST" us <"$tmp/record"
+exec {WEIR_HOLD[1]}>&-
+wait "$WEIR_HOLD_PID"

@@ -49,6 +49,17 @@ stopped "through a mapping" '
 fd, all = opened("cpu0"), want("cpu0")
 map = mmap.mmap(fd, len(all), prot=mmap.PROT_READ)
 with Stopped(): assert map[:] == all'
+stopped "with O_DIRECT, by sendfile and by splice" '
+fd, all = opened("cpu0"), want("cpu0")
+direct, buf = os.open(f"{dir}/cpu0", os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, 1 << 20)
+r, w = os.pipe()
+with Stopped():
+    assert buf[:os.readv(direct, [buf])] == all
+    with open(f"{tmp}/sent", "wb") as out:
+        while os.sendfile(out.fileno(), fd, None, 1 << 20): pass
+    assert want("sent") == all
+    n = os.splice(fd, w, 60000, offset_src=4096)
+    assert n > 0 and os.read(r, n) == all[4096:4096 + n]'
 stopped "by many that have it open at once, while some close it" '
 fds = [opened("cpu0") for i in range(100)]
 for fd in fds[1::2]: os.close(fd)
