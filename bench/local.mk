@@ -3,6 +3,7 @@
 benches = bench/write bench/spawn bench/many bench/read bench/fill bench/render
 bench_scripts = bench/write.sh bench/attach.sh bench/scale.sh bench/read.sh bench/snapshot.sh bench/text.sh
 EXTRA_PROGRAMS += $(benches)
+EXTRA_DIST += bench/results/all.txt bench/results/peers.png bench/results/peers.svg
 EXTRA_DIST += bench/bench.sh bench/plot.sh bench/run.sh $(bench_scripts)
 
 bench_write_SOURCES = bench/bench.h bench/write.c

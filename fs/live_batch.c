@@ -55,7 +55,8 @@ bool weir_live_batch_full(const struct weir_live_batch *batch, u64 epoch)
  * The kernel splits what is larger than WEIR_READ_MAX, and goes on asking as long as it gets all
  * that it asked for. Such a request must not be filled by the last of what is there: the next one
  * would wait, and with it what the reader has already. A page less may be such a request, too,
- * where the reader's buffer is not aligned.
+ * where the reader's buffer is not aligned. (So may any be that comes from a readv(2) of hundreds
+ * of pieces: that one may wait with a packet in its hands until the next is there.)
  */
 size_t weir_live_portion(const struct weir_live_batch *batch, size_t len)
 {

@@ -12,8 +12,23 @@ find_daemon() { fuser "$WEIR_RUNDIR/control" 2>/dev/null || for p in /proc/[0-9]
 	[ "$p/exe" -ef "$WEIR" ] && ls -l "$p/fd" 2>/dev/null | grep -q "$WEIR_RUNDIR/control" && echo "${p#/proc/}"; done; }
 gone() { [ -z "$(find_daemon)" ]; }
 
-run --backend=kmod "$mnt"
-is "no kernel module" "$status $out" "1 weir: /dev/weir: No such file or directory"
+auto=shm
+if [ -e /dev/weir ]; then
+	auto=kmod
+	mkdir "$tmp/other"
+	ok "--backend=kmod" env WEIR_RUNDIR="$tmp/other.run" "$WEIR" mount --backend=kmod "$tmp/other"
+	is "it says so" "$(cat "$tmp/other/.weir/backend")" kmod
+	run --backend=kmod "$mnt"
+	is "the module has one daemon" "$status $out" "1 weir: /dev/weir: Device or resource busy"
+	run "$mnt"
+	is "the second one takes shared memory" "$status $out $(cat "$mnt/.weir/backend")" "0  shm"
+	ok "umount" "$WEIR" umount "$mnt"
+	ok "umount" "$WEIR" umount "$tmp/other"
+	ok "they end" wait_for gone
+else
+	run --backend=kmod "$mnt"
+	is "no kernel module" "$status $out" "1 weir: /dev/weir: No such file or directory"
+fi
 for bad in '--backend=x' '--clock=x' '--nonsense' '-x' 'a b c'; do
 	run $bad "$mnt"
 	is "usage: $bad" "$status" 2
@@ -59,7 +74,7 @@ is "--clock" "$(cat "$mnt/.weir/clock")" monotonic
 ok "umount" "$WEIR" umount "$mnt"
 ok "ends it" wait_for gone
 out=$(cd "$tmp" && WEIR_RUNDIR=run "$WEIR" mount mnt 2>&1)
-is "relative paths" "$out $(cat "$mnt/.weir/backend")" " ${WEIR_BACKEND:-shm}"
+is "relative paths" "$out $(cat "$mnt/.weir/backend")" " $auto"
 kill -TERM "$(find_daemon | tr -d ' ')"
 wait_for gone
 not_ok "come to an end too" mountpoint -q "$mnt"
