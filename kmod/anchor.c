@@ -2,8 +2,9 @@
 /*
  * anchor: what a crash dump is searched for (abi.h, "crash anchor").
  *
- * Kept up to date while everything runs, since nothing runs when it is needed. Whatever a frame number leads to is
- * there before the number is stored, and the number goes before what it leads to.
+ * Kept up to date while everything runs, since nothing runs when it is needed. Whatever a frame
+ * number leads to is there before the number is stored, and the number goes before what it leads
+ * to.
  */
 #include <linux/idr.h>
 #include <linux/mm.h>
@@ -27,7 +28,7 @@ static struct weir_anchor *weir_anchor(void)
 	return page_address(weir_anchor_page);
 }
 
-/* ---- sources ----------------------------------------------------------------------------------------------------*/
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static void weir_anchor_fill(const struct weir_source *source)
 {
@@ -42,7 +43,7 @@ static void weir_anchor_fill(const struct weir_source *source)
 	memcpy(anchor->comm, source->comm, sizeof(anchor->comm));
 	anchor->process = source->process.table;
 	anchor->rings = source->rings.table;
-	smp_store_release(&anchor->magic, WEIR_ANCHOR_SOURCE_MAGIC);
+	smp_store_release(&anchor->magic, WEIR_ANCHOR_SOURCE_MAGIC); /* last */
 }
 
 /* A source is made. Context: weir_source_lock. 0 or -errno. */
@@ -92,7 +93,7 @@ void weir_anchor_remove(struct weir_source *source)
 	source->anchor_index = -1;
 }
 
-/* ---- rings ------------------------------------------------------------------------------------------------------*/
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 static struct weir_anchor_ring *weir_anchor_ring_of(struct weir_buffer *buffer, bool make)
 {
@@ -104,7 +105,8 @@ static struct weir_anchor_ring *weir_anchor_ring_of(struct weir_buffer *buffer, 
 		page = weir_pages_make(rings, index / WEIR_ANCHOR_RINGS);
 	else
 		page = weir_pages_get(rings, index / WEIR_ANCHOR_RINGS);
-	return page ? (struct weir_anchor_ring *)page_address(page) + index % WEIR_ANCHOR_RINGS : NULL;
+	return page ? (struct weir_anchor_ring *)page_address(page) + index % WEIR_ANCHOR_RINGS
+		    : NULL;
 }
 
 /* A buffer is made. Context: source->lock. 0 or -ENOMEM. */
@@ -115,7 +117,7 @@ int weir_anchor_ring(struct weir_buffer *buffer)
 	if (!ring)
 		return -ENOMEM;
 	ring->pages = buffer->pages.table;
-	smp_store_release(&ring->epoch, buffer->epoch);
+	smp_store_release(&ring->epoch, buffer->epoch); /* last */
 	return 0;
 }
 
@@ -128,7 +130,7 @@ void weir_anchor_ring_gone(struct weir_buffer *buffer)
 	WRITE_ONCE(ring->pages.pfn, 0);
 }
 
-/* ---- the anchor -------------------------------------------------------------------------------------------------*/
+/* ---- the anchor ------------------------------------------------------------------------------ */
 
 /* The clock of the day is set now and then. */
 void weir_anchor_renew(void)
@@ -168,7 +170,8 @@ int weir_anchor_init(void)
 	int err = weir_anchor_list_control();
 
 	if (!err)
-		err = weir_pages_init(&weir_anchor_sources, WEIR_ANCHOR_SOURCES, NULL, NUMA_NO_NODE);
+		err = weir_pages_init(&weir_anchor_sources, WEIR_ANCHOR_SOURCES, NULL,
+				      NUMA_NO_NODE);
 	weir_anchor_page = err ? NULL : weir_page_alloc(NULL, NUMA_NO_NODE);
 	if (!weir_anchor_page) {
 		weir_anchor_exit();
@@ -186,6 +189,7 @@ int weir_anchor_init(void)
 	strscpy(anchor->nodename, init_utsname()->nodename, sizeof(anchor->nodename));
 	weir_anchor_renew();
 	WRITE_ONCE(anchor->magic[1], ~READ_ONCE(weir_anchor_magic[1]));
-	smp_store_release(&anchor->magic[0], ~READ_ONCE(weir_anchor_magic[0]));
+	smp_store_release(&anchor->magic[0], /* last */
+			  ~READ_ONCE(weir_anchor_magic[0]));
 	return 0;
 }

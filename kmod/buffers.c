@@ -2,18 +2,19 @@
 /*
  * buffers: the pages of one ring, a struct weir_relay of the core with frames that are pages.
  *
- * The relay's list is what everybody reads and the kernel writes through; a table of frame numbers (pages.c) stands
- * beside it, for faults and for crash dumps. Both are changed under source->lock alone, and readers look without.
+ * The relay's list is what everybody reads and the kernel writes through; a table of frame numbers
+ * (pages.c) stands beside it, for faults and for crash dumps. Both are changed under source->lock
+ * alone, and readers look without.
  *
- * Pages are made by weir_buffer_populate(), in process context. A writer that comes upon a page that was not made
- * gets none: it may be an interrupt.
+ * Pages are made by weir_buffer_populate(), in process context. A writer that comes upon a page
+ * that was not made gets none: it may be an interrupt.
  */
 #include <linux/slab.h>
 #include <linux/topology.h>
 
 #include "weir_kmod.h"
 
-/* ---- the relay's memory -----------------------------------------------------------------------------------*/
+/* ---- the relay's memory ---------------------------------------------------------------------- */
 
 static u32 weir_buffer_index(size_t offset)
 {
@@ -61,19 +62,12 @@ static const struct weir_relay_ops weir_buffer_ops = {
 	.address = weir_buffer_op_address,
 };
 
-/* ---- pages ------------------------------------------------------------------------------------------------*/
+/* ---- pages ----------------------------------------------------------------------------------- */
 
-/* The page that holds an offset; NULL: outside, or not made. Context: any, with a reference or source->lock. */
+/* The page that holds an offset; NULL: outside, or not made. Context: any, with a reference. */
 struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset)
 {
 	return weir_pages_get(&buffer->pages, weir_buffer_index(offset));
-}
-
-/* Where the ring is in a consumer's mapping. */
-static u64 weir_buffer_start(const struct weir_buffer *buffer)
-{
-	return WEIR_DEV_BUFFERS + buffer->source->stride *
-	       weir_ring_index(weir_nr_cpus(), buffer->slot, buffer->cpu);
 }
 
 /**
@@ -87,39 +81,54 @@ static u64 weir_buffer_start(const struct weir_buffer *buffer)
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset)
 {
 	struct page *page = weir_buffer_page(buffer, offset);
+	struct weir_source *source = buffer->source;
 
-	lockdep_assert_held(&buffer->source->lock);
+	lockdep_assert_held(&source->lock);
 	if (page)
 		return page;
 	WRITE_ONCE(buffer->maker, current);
 	page = weir_relay_touch(&buffer->relay, &buffer->touched, offset);
 	WRITE_ONCE(buffer->maker, NULL);
 	if (page)
-		weir_zap_view(buffer->source, weir_buffer_start(buffer) + (offset & PAGE_MASK), PAGE_SIZE);
+		weir_zap_view(source,
+			      weir_buffers_offset(source, buffer->slot, buffer->cpu) +
+				      (offset & PAGE_MASK),
+			      PAGE_SIZE);
 	return page;
 }
 
 /**
  * weir_buffer_move() - take a page out of the ring, another one takes its place
  * @buffer: of the kernel
+ * @cursor: the caller's own
  * @offset: of a page that was made
- * @page: the new page; then the old one, which the caller owns and which is paid for by now as the new one was
+ * @page: the new page; then the old one, which the caller owns, and has paid for with the new one
  *
- * Writers may still use the old page: the caller waits for them (synchronize_rcu()). Context: source->lock.
+ * Readers may still use the old page: the caller waits for them (synchronize_rcu(), source->lock).
+ *
+ * Context: any; the caller excludes writers of the page, and other moves.
  */
-void weir_buffer_move(struct weir_buffer *buffer, size_t offset, struct page **page)
+void weir_buffer_move(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
+		      struct page **page)
 {
-	struct page *old;
+	struct page *old = weir_relay_exchange(&buffer->relay, cursor, offset, *page);
 
-	lockdep_assert_held(&buffer->source->lock);
-	old = weir_relay_exchange(&buffer->relay, &buffer->touched, offset, *page);
 	if (!old)
 		return;
 	weir_pages_set(&buffer->pages, weir_buffer_index(offset), *page);
 	*page = old;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------*/
+/* Copies bytes out. A page that is moved meanwhile stays until then. Context: a reference. */
+void weir_buffer_read(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
+		      void *dst, size_t len)
+{
+	rcu_read_lock();
+	weir_relay_read(&buffer->relay, cursor, offset, dst, len);
+	rcu_read_unlock();
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void weir_buffer_free(struct work_struct *work)
 {
@@ -165,6 +174,12 @@ struct weir_buffer *weir_buffer_get(struct weir_source *source, unsigned int slo
 	return buffer;
 }
 
+/* The same without a reference. Context: source->lock. */
+struct weir_buffer *weir_buffer_at(const struct weir_source *source, u32 index)
+{
+	return rcu_dereference_protected(source->buffer[index], lockdep_is_held(&source->lock));
+}
+
 /* Near the CPU that writes; the ring behind the last CPU's has none. */
 static int weir_buffer_node(unsigned int cpu)
 {
@@ -180,8 +195,8 @@ static int weir_buffer_init(struct weir_buffer *buffer)
 	buffer->ring = weir_source_ring_make(source, buffer->slot, buffer->cpu);
 	if (!buffer->ring)
 		return -ENOMEM;
-	err = weir_relay_init(&buffer->relay, size, PAGE_SHIFT, weir_epoch_subbuf_shift(buffer->epoch),
-			      &weir_buffer_ops, buffer);
+	err = weir_relay_init(&buffer->relay, size, PAGE_SHIFT,
+			      weir_epoch_subbuf_shift(buffer->epoch), &weir_buffer_ops, buffer);
 	if (!err)
 		err = weir_pages_init(&buffer->pages, size >> PAGE_SHIFT, source->user,
 				      weir_buffer_node(buffer->cpu));
@@ -193,7 +208,7 @@ static int weir_buffer_init(struct weir_buffer *buffer)
 static struct weir_buffer *weir_buffer_alloc(struct weir_source *source, unsigned int slot,
 					     unsigned int cpu, u64 epoch)
 {
-	struct weir_buffer *buffer = kzalloc(sizeof(*buffer), GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+	struct weir_buffer *buffer = kzalloc(sizeof(*buffer), WEIR_GFP);
 
 	if (!buffer)
 		return NULL;
@@ -219,13 +234,14 @@ static struct weir_buffer *weir_buffer_alloc(struct weir_source *source, unsigne
  * @cpu: of the ring, in bounds
  *
  * Context: source->lock.
- * Return: the buffer, without a reference; NULL: the slot is free, its rings are larger than the mapping's, or there
- * is no memory.
+ * Return: the buffer, without a reference; NULL: the slot is free, its rings are larger than the
+ * mapping's, or there is no memory.
  */
-struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int slot, unsigned int cpu)
+struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int slot,
+				     unsigned int cpu)
 {
-	struct weir_buffer __rcu **place = &source->buffer[weir_ring_index(weir_nr_cpus(), slot, cpu)];
-	struct weir_buffer *buffer = rcu_dereference_protected(*place, lockdep_is_held(&source->lock));
+	u32 index = weir_ring_index(weir_nr_cpus(), slot, cpu);
+	struct weir_buffer *buffer = weir_buffer_at(source, index);
 	u64 epoch = weir_slot_epoch(slot);
 
 	if (buffer)
@@ -234,7 +250,7 @@ struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int sl
 		return NULL;
 	buffer = weir_buffer_alloc(source, slot, cpu, epoch);
 	if (buffer)
-		rcu_assign_pointer(*place, buffer);
+		rcu_assign_pointer(source->buffer[index], buffer);
 	return buffer;
 }
 
@@ -248,12 +264,11 @@ struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int sl
  */
 void weir_buffers_take(struct weir_source *source, struct list_head *gone, bool all)
 {
+	struct weir_buffer *buffer;
 	u32 i;
 
 	for (i = 0; i < weir_nr_rings(); i++) {
-		struct weir_buffer *buffer = rcu_dereference_protected(source->buffer[i],
-								       lockdep_is_held(&source->lock));
-
+		buffer = weir_buffer_at(source, i);
 		if (!buffer || (!all && buffer->epoch == weir_slot_epoch(buffer->slot)))
 			continue;
 		RCU_INIT_POINTER(source->buffer[i], NULL);

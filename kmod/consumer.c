@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * consumer: a descriptor of one source, as the server has it: both regions to read, and what a reader tells the writer.
+ * consumer: a descriptor of one source, as the server has it: both regions to read, and what a
+ * reader tells the writer.
  *
- * What the process never touched reads as zeros, and allocates nothing. Bytes of rings come through the relay's read
- * wrapper.
+ * What the process never touched reads as zeros, and allocates nothing. Bytes of rings come through
+ * the relay's read wrapper.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -12,15 +13,17 @@
 
 #define WEIR_READ_CHUNK (64u << 10)
 
-/* ---- read --------------------------------------------------------------------------------------------------------*/
+/* ---- read ------------------------------------------------------------------------------------ */
 
-/* Pages of the region WEIR_DEV_PROCESS stay as long as the source. Return: bytes copied, less than @size at a fault. */
-static size_t weir_read_process(struct weir_source *source, char __user *to, size_t size, size_t offset)
+/* These pages stay as long as the source. Return: bytes copied, less than @size at a fault. */
+static size_t weir_read_process(struct weir_source *source, char __user *to, size_t size,
+				size_t offset)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		size_t in = offset_in_page(offset), chunk = min_t(size_t, size - done, PAGE_SIZE - in), left;
+		size_t in = offset_in_page(offset), left;
+		size_t chunk = min_t(size_t, size - done, PAGE_SIZE - in);
 		struct page *page = weir_pages_get(&source->process, offset >> PAGE_SHIFT);
 
 		if (page)
@@ -35,8 +38,9 @@ static size_t weir_read_process(struct weir_source *source, char __user *to, siz
 	return done;
 }
 
-/* Bytes of one ring, all inside it. A cursor a call: two threads may read, and where they read is theirs to say. */
-static size_t weir_read_buffer(struct weir_buffer *buffer, char __user *to, size_t size, size_t offset)
+/* Bytes of one ring, all inside it. A cursor a call: two threads may read, from where they like. */
+static size_t weir_read_buffer(struct weir_buffer *buffer, char __user *to, size_t size,
+			       size_t offset)
 {
 	struct weir_relay_cursor cursor = {};
 	size_t done = 0, left = 0;
@@ -45,7 +49,7 @@ static size_t weir_read_buffer(struct weir_buffer *buffer, char __user *to, size
 	while (bounce && done < size && !left) {
 		size_t chunk = min_t(size_t, size - done, WEIR_READ_CHUNK);
 
-		weir_relay_read(&buffer->relay, &cursor, offset + done, bounce, chunk);
+		weir_buffer_read(buffer, &cursor, offset + done, bounce, chunk);
 		left = copy_to_user(to + done, bounce, chunk);
 		done += chunk - left;
 	}
@@ -54,8 +58,8 @@ static size_t weir_read_buffer(struct weir_buffer *buffer, char __user *to, size
 }
 
 /* Bytes of one ring's place in the buffers, behind the ring zeros. */
-static size_t weir_read_ring(struct weir_source *source, char __user *to, size_t size, unsigned int slot,
-			     unsigned int cpu, size_t offset)
+static size_t weir_read_ring(struct weir_source *source, char __user *to, size_t size,
+			     unsigned int slot, unsigned int cpu, size_t offset)
 {
 	struct weir_buffer *buffer = weir_buffer_get(source, slot, cpu);
 	size_t inside = 0, done = 0;
@@ -70,7 +74,8 @@ static size_t weir_read_ring(struct weir_source *source, char __user *to, size_t
 	return size - clear_user(to + done, size - done);
 }
 
-static size_t weir_read_buffers(struct weir_source *source, char __user *to, size_t size, u64 offset)
+static size_t weir_read_buffers(struct weir_source *source, char __user *to, size_t size,
+				u64 offset)
 {
 	size_t done = 0, n;
 
@@ -113,7 +118,7 @@ static ssize_t weir_consumer_read(struct file *file, char __user *to, size_t siz
 	return done || !size ? (ssize_t)done : -EFAULT;
 }
 
-/* ---- the other calls ----------------------------------------------------------------------------------------------*/
+/* ---- the other calls ------------------------------------------------------------------------- */
 
 static int weir_consumer_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -125,7 +130,9 @@ static __poll_t weir_consumer_poll(struct file *file, poll_table *wait)
 	const struct weir_view *view = file->private_data;
 
 	poll_wait(file, &view->source->wait, wait);
-	return READ_ONCE(view->source->state) >= WEIR_SOURCE_ENDED ? EPOLLIN | EPOLLRDNORM | EPOLLHUP : 0;
+	if (READ_ONCE(view->source->state) < WEIR_SOURCE_ENDED)
+		return 0;
+	return EPOLLIN | EPOLLRDNORM | EPOLLHUP;
 }
 
 static long weir_consumer_stream(struct file *file, struct weir_call *call)
@@ -162,7 +169,7 @@ int weir_consumed(struct weir_source *source, const struct weir_dev_ring *ring)
 	words = weir_source_ring(source, ring->slot, ring->cpu);
 	if (words) {
 		WRITE_ONCE(words->consumed, ring->position);
-		smp_store_release(&words->consumed_epoch, ring->epoch);
+		smp_store_release(&words->consumed_epoch, ring->epoch); /* after the position */
 	}
 	return 0;
 }
@@ -186,7 +193,7 @@ static long weir_consumer_ioctl(struct file *file, unsigned int cmd, unsigned lo
 	return weir_ioctl(weir_consumer_ioctls, file, cmd, arg);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------*/
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /**
  * weir_consumer_get() - keep a source for a consumer

@@ -10,9 +10,9 @@
  *   latch:D / read:A   bytes of copy 1 before the next odd
  *   latch:E / reload:E   everything before the generation that makes sites look
  *
- * Slots that change their epoch are recycled before the new one is published: whoever writes under it finds rings of
- * its geometry. Who still writes under the old one does so into pages that are reset before they count, or into the
- * sink.
+ * Slots that change their epoch are recycled before the new one is published: whoever writes under
+ * it finds rings of its geometry. Who still writes under the old one does so into pages that are
+ * reset before they count, or into the sink.
  */
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -50,7 +50,7 @@ void weir_control_state(struct weir_dev_serve *serve)
 	mutex_unlock(&weir_control_lock);
 }
 
-/* ---- publishing -------------------------------------------------------------------------------------------------*/
+/* ---- publishing ------------------------------------------------------------------------------ */
 
 /* Stores what differs, a word at a time: a reader's cache lines stay where nothing changed. */
 static void weir_control_copy(struct weir_config *dst, const struct weir_config *src)
@@ -107,7 +107,7 @@ static int weir_control_apply(const struct weir_config *config)
 	return err;
 }
 
-/* ---- what the server may write ------------------------------------------------------------------------------------*/
+/* ---- what the server may write --------------------------------------------------------------- */
 
 static bool weir_epoch_valid(u64 epoch, u64 counter)
 {
@@ -118,13 +118,15 @@ static bool weir_epoch_valid(u64 epoch, u64 counter)
 		return true;
 	return !(epoch & reserved) && number && number <= counter &&
 	       weir_epoch_subbuf_shift(epoch) >= WEIR_SUBBUF_SHIFT_MIN &&
-	       weir_epoch_ring_shift(epoch) >= weir_epoch_subbuf_shift(epoch) + WEIR_COUNT_SHIFT_MIN &&
+	       weir_epoch_ring_shift(epoch) >=
+		       weir_epoch_subbuf_shift(epoch) + WEIR_COUNT_SHIFT_MIN &&
 	       weir_epoch_ring_shift(epoch) <= WEIR_RING_SHIFT_MAX;
 }
 
 static bool weir_slot_valid(const struct weir_slot *slot, u64 counter)
 {
-	return weir_epoch_valid(slot->epoch, counter) && !(slot->flags & ~(WEIR_SLOT_ENABLED | WEIR_SLOT_ALL)) &&
+	return weir_epoch_valid(slot->epoch, counter) &&
+	       !(slot->flags & ~(WEIR_SLOT_ENABLED | WEIR_SLOT_ALL)) &&
 	       !memchr_inv(slot->reserved, 0, sizeof(slot->reserved)) &&
 	       memchr(slot->rules, 0, sizeof(slot->rules)) &&
 	       memchr(slot->processes, 0, sizeof(slot->processes));
@@ -147,10 +149,12 @@ static bool weir_config_valid(const struct weir_config *config)
 {
 	unsigned int n;
 
-	if (!config->server || config->server < weir_server_number || config->nr_cpus != weir_nr_cpus() ||
-	    config->nr_slots != WEIR_SLOTS || config->counter < weir_config->counter ||
-	    config->counter >> (64 - WEIR_EPOCH_COUNTER_SHIFT) || config->clock.type > WEIR_CLOCK_TSC ||
-	    config->flags & ~WEIR_CONFIG_DEVICE || config->clock.reserved || config->reserved0 ||
+	if (!config->server || config->server < weir_server_number ||
+	    config->nr_cpus != weir_nr_cpus() || config->nr_slots != WEIR_SLOTS ||
+	    config->counter < weir_config->counter ||
+	    config->counter >> (64 - WEIR_EPOCH_COUNTER_SHIFT) ||
+	    config->clock.type > WEIR_CLOCK_TSC || config->flags & ~WEIR_CONFIG_DEVICE ||
+	    config->clock.reserved || config->reserved0 ||
 	    memchr_inv(config->reserved, 0, sizeof(config->reserved)))
 		return false;
 	for (n = 0; n < WEIR_SLOTS; n++)
@@ -164,8 +168,8 @@ static bool weir_config_valid(const struct weir_config *config)
  * @config: the server's
  *
  * Context: the server. Sleeps for grace periods.
- * Return: 0; -EINVAL something in it cannot be, nothing was changed; -ENOMEM everything is published, but the kernel's
- * events are not traced.
+ * Return: 0; -EINVAL something in it cannot be, nothing was changed; -ENOMEM everything is
+ * published, but the kernel's events are not traced.
  */
 int weir_control_write(const struct weir_config *config)
 {
@@ -190,7 +194,7 @@ void weir_control_unserved(void)
 	mutex_unlock(&weir_control_lock);
 }
 
-/* ---- load, unload ---------------------------------------------------------------------------------------------------*/
+/* ---- load, unload ---------------------------------------------------------------------------- */
 
 void weir_control_exit(void)
 {
@@ -198,7 +202,8 @@ void weir_control_exit(void)
 	vfree(weir_control);
 }
 
-/* Epochs start at the time of day, so that they are newer than those of a module that was unloaded. */
+/* Epochs start at the time of day, so that they are newer than those of a module that was unloaded.
+ */
 int weir_control_init(void)
 {
 	weir_control = vzalloc(PAGE_ALIGN(sizeof(*weir_control)));

@@ -2,8 +2,8 @@
 /*
  * device: /dev/weir. What a descriptor of it can do, as tables of regions and of ioctls.
  *
- * A descriptor is a traced process's, or the server's (server.c), or neither yet. Everybody may open it: tracing harms
- * nobody, and limits are pages.c's.
+ * A descriptor is a traced process's, or the server's (server.c), or neither yet. Everybody may
+ * open it: tracing harms nobody, and limits are pages.c's.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -15,12 +15,12 @@
 #include "weir_kmod.h"
 
 struct weir_file {
-	struct mutex lock;
-	struct inode *inode; /* of mappings through it */
+	struct mutex lock;	    /* while the source is made */
+	struct inode *inode;	    /* of mappings through it */
 	struct weir_source *source; /* once one of its regions was mapped */
 };
 
-/* ---- mmap -------------------------------------------------------------------------------------------------------*/
+/* ---- mmap ------------------------------------------------------------------------------------ */
 
 /* The descriptor's source, made if need be. It stays as long as the descriptor. */
 static struct weir_source *weir_file_source(struct weir_file *wf)
@@ -73,7 +73,7 @@ static int weir_device_mmap(struct file *file, struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-/* ---- ioctl ------------------------------------------------------------------------------------------------------*/
+/* ---- ioctl ----------------------------------------------------------------------------------- */
 
 /* A traced process's own ring. */
 static long weir_device_switch(struct file *file, struct weir_call *call)
@@ -117,10 +117,12 @@ static long weir_ioctl_finish(struct weir_call *call, long ret, bool failed)
  *
  * Return: what the function returned; -ENOTTY, -EFAULT.
  */
-long weir_ioctl(const struct weir_ioctl *table, struct file *file, unsigned int cmd, unsigned long arg)
+long weir_ioctl(const struct weir_ioctl *table, struct file *file, unsigned int cmd,
+		unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 	struct weir_call call = {};
+	bool failed;
 	long ret;
 
 	while (table->run && table->cmd != cmd)
@@ -132,8 +134,8 @@ long weir_ioctl(const struct weir_ioctl *table, struct file *file, unsigned int 
 	ret = table->run(file, &call);
 	if (ret < 0)
 		return ret;
-	return weir_ioctl_finish(&call, ret,
-				 _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &call, _IOC_SIZE(cmd)));
+	failed = _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &call, _IOC_SIZE(cmd));
+	return weir_ioctl_finish(&call, ret, failed);
 }
 
 /**
@@ -146,8 +148,8 @@ long weir_ioctl(const struct weir_ioctl *table, struct file *file, unsigned int 
  *
  * Return: its number, not installed yet, or -errno.
  */
-int weir_descriptor(struct weir_call *call, const char *name, const struct file_operations *fops, void *priv,
-		    struct weir_source *source)
+int weir_descriptor(struct weir_call *call, const char *name, const struct file_operations *fops,
+		    void *priv, struct weir_source *source)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 	struct file *file;
@@ -169,14 +171,15 @@ static long weir_device_ioctl(struct file *file, unsigned int cmd, unsigned long
 	return weir_ioctl(weir_device_ioctls, file, cmd, arg);
 }
 
-/* ---- read, write, poll: the server's -------------------------------------------------------------------------------*/
+/* ---- read, write, poll: the server's --------------------------------------------------------- */
 
 static ssize_t weir_device_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
 	return weir_server_read(file, to, size);
 }
 
-static ssize_t weir_device_write(struct file *file, const char __user *from, size_t size, loff_t *pos)
+static ssize_t weir_device_write(struct file *file, const char __user *from, size_t size,
+				 loff_t *pos)
 {
 	return weir_server_write(file, from, size);
 }
@@ -186,13 +189,15 @@ static __poll_t weir_device_poll(struct file *file, poll_table *wait)
 	return weir_server_poll(file, wait);
 }
 
-/* ---- open, release ----------------------------------------------------------------------------------------------*/
+/* ---- open, release --------------------------------------------------------------------------- */
 
-/* The inode comes with the descriptor: what is mapped through a file is found by its f_mapping, which must not
- * change as long as something is. */
+/*
+ * The inode comes with the descriptor: what is mapped through a file is found by its f_mapping,
+ * which must not change as long as something is.
+ */
 static int weir_device_open(struct inode *inode, struct file *file)
 {
-	struct weir_file *wf = kzalloc(sizeof(*wf), GFP_KERNEL_ACCOUNT);
+	struct weir_file *wf = kzalloc(sizeof(*wf), WEIR_GFP);
 
 	if (!wf)
 		return -ENOMEM;
@@ -206,6 +211,7 @@ static int weir_device_open(struct inode *inode, struct file *file)
 	mutex_init(&wf->lock);
 	file->private_data = wf;
 	file->f_mapping = wf->inode->i_mapping;
+	file->f_mode |= FMODE_NOCMTIME; /* faults are no writes of the file's */
 	return nonseekable_open(inode, file);
 }
 

@@ -2,8 +2,9 @@
 /*
  * kernel: the kernel's own source, and what its writers look at.
  *
- * A ring of it is reset, and has all its pages, before a writer can see it; so a writer allocates nothing and waits
- * for nobody. A ring whose slot goes to another epoch is hidden from the writers first:
+ * A ring of it is reset, and has all its pages, before a writer can see it; so a writer allocates
+ * nothing and waits for nobody. A ring whose slot goes to another epoch is hidden from the writers
+ * first:
  *
  *   hide     tracing without the slots that change; wait for the writers
  *   show     tracing with the new ones
@@ -15,7 +16,7 @@
 struct weir_source *weir_kernel;
 struct weir_tracing __rcu *weir_tracing;
 
-/* ---- tracing --------------------------------------------------------------------------------------------------*/
+/* ---- tracing --------------------------------------------------------------------------------- */
 
 static void weir_tracing_free(struct weir_tracing *tracing)
 {
@@ -55,7 +56,7 @@ static void weir_tracing_set(struct weir_tracing *tracing)
 	weir_tracing_free(old);
 }
 
-/* ---- rings ----------------------------------------------------------------------------------------------------*/
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 static void weir_kernel_reset(struct weir_ring *ring, u64 epoch)
 {
@@ -97,7 +98,8 @@ static void weir_kernel_slot(struct weir_tracing_slot *slot, unsigned int n)
 	mutex_unlock(&weir_kernel->lock);
 }
 
-static void weir_tracing_copy_slot(struct weir_tracing_slot *to, const struct weir_tracing_slot *from)
+static void weir_tracing_copy_slot(struct weir_tracing_slot *to,
+				   const struct weir_tracing_slot *from)
 {
 	unsigned int cpu;
 
@@ -111,7 +113,7 @@ static void weir_tracing_copy_slot(struct weir_tracing_slot *to, const struct we
 	}
 }
 
-/* ---- changes --------------------------------------------------------------------------------------------------*/
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static u64 weir_kernel_wants(const struct weir_config *config, unsigned int n)
 {
@@ -136,10 +138,9 @@ static bool weir_kernel_changes(const struct weir_tracing *old, const struct wei
 	for (n = 0; n < WEIR_SLOTS; n++)
 		if (old->slot[n].epoch && old->slot[n].epoch != config->slot[n].epoch)
 			return true;
-	return memcmp(&old->clock, &config->clock, sizeof(old->clock));
+	return false;
 }
 
-/* Under another clock than the rings' records nothing is written: times would go back. */
 static int weir_kernel_hide(const struct weir_config *config)
 {
 	struct weir_tracing *old = weir_tracing_now(), *hide;
@@ -193,8 +194,8 @@ static int weir_kernel_show(const struct weir_config *config)
  * weir_kernel_update() - bring the kernel's writers to a configuration
  * @config: the new one; weir_slot_epoch() has its epochs already
  *
- * Where memory lacks for a ring, its events are lost, and counted. Where it lacks for the little that tells the
- * writers, they are told to write nothing.
+ * Where memory lacks for a ring, its events are lost, and counted. Where it lacks for the little
+ * that tells the writers, they are told to write nothing.
  *
  * Context: weir_control_lock; sleeps for grace periods.
  * Return: 0 or -ENOMEM.
@@ -209,7 +210,7 @@ int weir_kernel_update(const struct weir_config *config)
 	return err;
 }
 
-/* ---- the schema log -----------------------------------------------------------------------------------------------*/
+/* ---- the schema log -------------------------------------------------------------------------- */
 
 static struct weir_process *weir_kernel_head(void)
 {
@@ -253,14 +254,15 @@ int weir_kernel_describe(const struct weir_desc *desc)
 	else
 		err = weir_kernel_log(head->schema_offset + head->schema_bytes, desc, desc->size);
 	if (!err) {
-		smp_store_release(&head->schema_bytes, head->schema_bytes + desc->size);
+		smp_store_release(&head->schema_bytes, /* after the entry */
+				  head->schema_bytes + desc->size);
 		err = next++;
 	}
 	mutex_unlock(&weir_kernel->lock);
 	return err;
 }
 
-/* ---- load, unload ---------------------------------------------------------------------------------------------------*/
+/* ---- load, unload ---------------------------------------------------------------------------- */
 
 static int weir_kernel_fill_process(void)
 {

@@ -2,15 +2,17 @@
 /*
  * mappings: pages of the three regions, given to whoever touches them.
  *
- * A page table holds its own reference to a page, so a page outlives whatever let go of it. What must not happen is
- * that a page is put into a page table after it was taken out of them all. Therefore whoever faults finds the page with
- * source->lock held, and locks the page before that is dropped; mm/ unlocks it when it is in the page table:
+ * A page table holds its own reference to a page, so a page outlives whatever let go of it. What
+ * must not happen is that a page is put into a page table after it was taken out of them all.
+ * Therefore whoever faults finds the page with source->lock held, and locks the page before that is
+ * dropped; mm/ unlocks it when it is in the page table:
  *
  *   fault     source->lock { find the page; lock it } ... into the page table ... unlocked
  *   take      source->lock { unlink } wait while the page is locked; unmap; let go
  *
- * A process is never refused a page of its regions: where there is none to be had, or nothing belongs there, it
- * gets the sink, a page of its own that nobody reads. A consumer gets zeros, until there is a page.
+ * A process is never refused a page of its regions: where there is none to be had, or nothing
+ * belongs there, it gets the sink, a page of its own that nobody reads. A consumer gets zeros,
+ * until there is a page.
  *
  * Partial munmap, mprotect and mremap are refused: a region is there as a whole or not at all.
  */
@@ -28,13 +30,13 @@ static struct vfsmount *weir_mount;
 static atomic_long_t weir_sunk;
 weir_counter(sunk, weir_sunk, "pages for which a process got the sink");
 
-/* An inode whose i_mapping has the mappings of one source, so that a page is taken out of those alone. */
+/* Whose i_mapping has the mappings of one source, so that a page is taken out of those alone. */
 struct inode *weir_inode(void)
 {
 	return alloc_anon_inode(weir_mount->mnt_sb);
 }
 
-/* ---- faults -------------------------------------------------------------------------------------------------*/
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /* Context: source->lock. */
 static vm_fault_t weir_fault_give(struct vm_fault *vmf, struct page *page)
@@ -93,8 +95,7 @@ static struct page *weir_view_page(const struct weir_view *view, u64 offset)
 	if (offset < WEIR_DEV_BUFFERS)
 		return weir_pages_get(&source->process, (offset - WEIR_DEV_PROCESS) >> PAGE_SHIFT);
 	weir_buffers_place(source, offset - WEIR_DEV_BUFFERS, &slot, &cpu, &in);
-	buffer = rcu_dereference_protected(source->buffer[weir_ring_index(weir_nr_cpus(), slot, cpu)],
-					   lockdep_is_held(&source->lock));
+	buffer = weir_buffer_at(source, weir_ring_index(weir_nr_cpus(), slot, cpu));
 	if (!buffer || (view->epoch && buffer->epoch != view->epoch))
 		return NULL;
 	return weir_buffer_page(buffer, in);
@@ -119,7 +120,7 @@ static vm_fault_t weir_control_fault(struct vm_fault *vmf)
 	return 0;
 }
 
-/* ---- what may be done with a mapping ----------------------------------------------------------------------------*/
+/* ---- what may be done with a mapping --------------------------------------------------------- */
 
 static int weir_vm_split(struct vm_area_struct *vma, unsigned long address)
 {
@@ -180,7 +181,7 @@ static const struct vm_operations_struct weir_view_vm_ops = {
 	.mremap = weir_vm_move,
 };
 
-/* ---- mmap -------------------------------------------------------------------------------------------------------*/
+/* ---- mmap ------------------------------------------------------------------------------------ */
 
 static u64 weir_vm_offset(const struct vm_area_struct *vma)
 {
@@ -204,8 +205,8 @@ static int weir_vm_check(struct vm_area_struct *vma, bool writable)
 	return 0;
 }
 
-static void weir_vm_settle(struct vm_area_struct *vma, const struct vm_operations_struct *ops, void *priv,
-			   bool writable)
+static void weir_vm_settle(struct vm_area_struct *vma, const struct vm_operations_struct *ops,
+			   void *priv, bool writable)
 {
 	vm_flags_clear(vma, writable ? VM_MAYEXEC : VM_MAYEXEC | VM_MAYWRITE);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
@@ -218,7 +219,8 @@ static u64 weir_vm_stride(const struct vm_area_struct *vma)
 {
 	u64 size = weir_vm_size(vma), stride = size / weir_nr_rings();
 
-	if (size % weir_nr_rings() || !is_power_of_2(stride) || stride > 1ull << WEIR_RING_SHIFT_MAX ||
+	if (size % weir_nr_rings() || !is_power_of_2(stride) ||
+	    stride > 1ull << WEIR_RING_SHIFT_MAX ||
 	    stride < 1ull << (WEIR_SUBBUF_SHIFT_MIN + WEIR_COUNT_SHIFT_MIN))
 		return 0;
 	return stride;
@@ -242,7 +244,7 @@ int weir_map_control(struct vm_area_struct *vma)
 	return 0;
 }
 
-/* Whether a mapping is one of a process's two regions, before a source is made for it. 0 or -errno. */
+/* Whether a mapping is one of a process's two regions, before a source is made. 0 or -errno. */
 int weir_map_process_check(struct vm_area_struct *vma)
 {
 	int err = weir_vm_check(vma, true);
@@ -277,7 +279,8 @@ int weir_map_process(struct weir_source *source, struct vm_area_struct *vma)
 	return err;
 }
 
-static int weir_map_view_at(const struct weir_view *view, struct vm_area_struct *vma, u64 offset, u64 size)
+static int weir_map_view_at(const struct weir_view *view, struct vm_area_struct *vma, u64 offset,
+			    u64 size)
 {
 	int err = weir_vm_check(vma, false);
 
@@ -301,21 +304,22 @@ static int weir_map_view_at(const struct weir_view *view, struct vm_area_struct 
 int weir_map_view(const struct weir_view *view, struct vm_area_struct *vma)
 {
 	struct weir_source *source = view->source;
-	u64 stride = READ_ONCE(source->stride);
+	u64 offset = weir_vm_offset(vma);
 
-	if (view->epoch)
-		return weir_vm_offset(vma) ? -EINVAL :
-		       weir_map_view_at(view, vma, WEIR_DEV_BUFFERS + stride *
-					weir_ring_index(weir_nr_cpus(), view->slot, view->cpu),
+	if (view->epoch && !offset)
+		return weir_map_view_at(view, vma,
+					weir_buffers_offset(source, view->slot, view->cpu),
 					weir_epoch_ring_size(view->epoch));
-	if (weir_vm_offset(vma) == WEIR_DEV_PROCESS)
-		return weir_map_view_at(view, vma, WEIR_DEV_PROCESS, weir_process_size());
-	if (weir_vm_offset(vma) == WEIR_DEV_BUFFERS)
-		return weir_map_view_at(view, vma, WEIR_DEV_BUFFERS, weir_nr_rings() * stride);
+	if (view->epoch)
+		return -EINVAL;
+	if (offset == WEIR_DEV_PROCESS)
+		return weir_map_view_at(view, vma, offset, weir_process_size());
+	if (offset == WEIR_DEV_BUFFERS)
+		return weir_map_view_at(view, vma, offset, weir_nr_rings() * source->stride);
 	return -EINVAL;
 }
 
-/* ---- out of the page tables ---------------------------------------------------------------------------------------*/
+/* ---- out of the page tables ------------------------------------------------------------------ */
 
 /* Consumers look again at what is there. Context: may sleep. */
 void weir_zap_view(struct weir_source *source, u64 offset, u64 size)
@@ -334,11 +338,12 @@ void weir_zap_slot(struct weir_source *source, unsigned int slot)
 	if (!size)
 		return;
 	if (source->inode && atomic_read(&source->mappings))
-		unmap_mapping_range(source->inode->i_mapping, WEIR_DEV_BUFFERS + slot * size, size, 1);
+		unmap_mapping_range(source->inode->i_mapping, WEIR_DEV_BUFFERS + slot * size, size,
+				    1);
 	weir_zap_view(source, WEIR_DEV_BUFFERS + slot * size, size);
 }
 
-/* ---- load, unload ---------------------------------------------------------------------------------------------------*/
+/* ---- load, unload ---------------------------------------------------------------------------- */
 
 static int weir_inodes_init(struct fs_context *fc)
 {

@@ -2,14 +2,14 @@
 /*
  * pages: frames, who pays for them, and tables that find them by number.
  *
- * A frame is one page of the kernel's direct mapping, zeroed, charged to the memory cgroup of who asks, and
- * counted against two limits: the user's and the module's. Nobody is killed for one: what cannot be had is refused,
- * and counted.
+ * A frame is one page of the kernel's direct mapping, zeroed, charged to the memory cgroup of who
+ * asks, and counted against two limits: the user's and the module's. Nobody is killed for one: what
+ * cannot be had is refused, and counted.
  *
- * A table (struct weir_anchor_table) is what a crash dump is read by. It is the only index there is: the running
- * kernel finds pages by it, too.
+ * A table (struct weir_anchor_table) is what a crash dump is read by. It is the only index there
+ * is: the running kernel finds pages by it, too.
  *
- *   table:A   a page is filled before its frame number is stored; whoever finds the number finds the page
+ *   table:A   a page is filled before its frame number is stored; who finds the number finds that
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -17,8 +17,6 @@
 #include <linux/slab.h>
 
 #include "weir_kmod.h"
-
-#define WEIR_GFP (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY | __GFP_NOWARN)
 
 static unsigned long weir_max_mib;
 module_param_named(max_mib, weir_max_mib, ulong, 0644);
@@ -39,9 +37,10 @@ MODULE_PARM_DESC(user_max_processes, "attached processes of one user (1024)");
 static atomic_long_t weir_pages_used;
 static atomic_long_t weir_pages_refused;
 weir_counter(pages, weir_pages_used, "pages in use");
-weir_counter(refused, weir_pages_refused, "pages that were refused, for a limit or for want of memory");
+weir_counter(refused, weir_pages_refused,
+	     "pages that were refused, for a limit or for want of memory");
 
-/* ---- who pays -----------------------------------------------------------------------------------------*/
+/* ---- who pays -------------------------------------------------------------------------------- */
 
 static DEFINE_MUTEX(weir_user_lock);
 static LIST_HEAD(weir_users);
@@ -108,7 +107,7 @@ void weir_user_detach(struct weir_user *user)
 	mutex_unlock(&weir_user_lock);
 }
 
-/* ---- frames -------------------------------------------------------------------------------------------*/
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static long weir_limit(unsigned long mib, unsigned int share)
 {
@@ -170,7 +169,7 @@ void weir_page_free(struct weir_user *user, struct page *page)
 	weir_page_uncharge(user);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------------*/
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static u64 *weir_table_address(u64 pfn)
 {
@@ -219,10 +218,12 @@ struct page *weir_pages_get(const struct weir_pages *pages, u32 index)
  */
 void weir_pages_set(struct weir_pages *pages, u32 index, struct page *page)
 {
-	smp_store_release(weir_pages_word(pages, index), page ? page_to_pfn(page) : 0); /* table:A */
+	u64 *word = weir_pages_word(pages, index);
+
+	smp_store_release(word, page ? page_to_pfn(page) : 0); /* table:A */
 }
 
-/* Makes the table that a page's number stands in. Context: as weir_pages_set(); may sleep. 0 or -ENOMEM. */
+/* Makes the table that a page's number stands in. As weir_pages_set(); sleeps. 0, -ENOMEM. */
 int weir_pages_room(struct weir_pages *pages, u32 index)
 {
 	struct page *page;
@@ -285,10 +286,11 @@ static void weir_table_free(struct weir_pages *pages, u64 pfn, unsigned int leve
 	weir_page_free(pages->user, pfn_to_page(pfn));
 }
 
-/* Frees the table; with `all`, the pages that are listed in it as well. Also one that was not initialised. */
+/* Frees the table; with `all`, what is listed in it, too. Also a table that was not initialised. */
 void weir_pages_destroy(struct weir_pages *pages, bool all)
 {
 	if (pages->table.pfn)
-		weir_table_free(pages, pages->table.pfn, all ? pages->table.levels : pages->table.levels - 1);
+		weir_table_free(pages, pages->table.pfn,
+				all ? pages->table.levels : pages->table.levels - 1);
 	pages->table.pfn = 0;
 }

@@ -2,8 +2,8 @@
 /*
  * process: sources. One attach of a process is one source; the kernel is one, too (kernel.c).
  *
- * The list is walked under RCU, or under weir_source_lock by who changes it. A reference keeps the object; what keeps it
- * on the list, and its buffers, is weir_source_check()'s to say.
+ * The list is walked under RCU, or under weir_source_lock by who changes it. A reference keeps the
+ * object; what keeps it on the list, and its buffers, is weir_source_check()'s to say.
  */
 #include <linux/bitmap.h>
 #include <linux/pagemap.h>
@@ -13,13 +13,14 @@
 
 #include "weir_kmod.h"
 
-DEFINE_MUTEX(weir_source_lock);
+DEFINE_MUTEX(weir_source_lock); /* what it excludes: weir_kmod.h */
 LIST_HEAD(weir_sources);
 static u64 weir_source_next = WEIR_DEV_KERNEL_ID; /* weir_source_lock */
 static atomic_long_t weir_sources_count;
-weir_counter(sources, weir_sources_count, "sources: attached processes, those that have ended but are not read yet, the kernel");
+weir_counter(sources, weir_sources_count,
+	     "sources: attached processes, those that have ended but are not read yet, the kernel");
 
-/* ---- the end ------------------------------------------------------------------------------------------------*/
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void weir_source_free(struct weir_source *source)
 {
@@ -82,7 +83,7 @@ void weir_source_check(struct weir_source *source)
 	queue_work(weir_wq, &source->reap);
 }
 
-/* ---- mappings come and go -------------------------------------------------------------------------------------*/
+/* ---- mappings come and go -------------------------------------------------------------------- */
 
 /* One more mapping of a region. 0; -EBADFD the source has ended. */
 int weir_source_map(struct weir_source *source)
@@ -144,7 +145,7 @@ void weir_source_closed(struct weir_source *source)
 	mutex_unlock(&weir_source_lock);
 }
 
-/* ---- life -----------------------------------------------------------------------------------------------------*/
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int weir_source_pages(struct weir_source *source)
 {
@@ -153,11 +154,12 @@ static int weir_source_pages(struct weir_source *source)
 
 	source->sink[0] = weir_page_alloc(source->user, NUMA_NO_NODE);
 	source->sink[1] = weir_page_alloc(source->user, NUMA_NO_NODE);
-	source->buffer = kvcalloc(weir_nr_rings(), sizeof(*source->buffer), GFP_KERNEL_ACCOUNT);
-	source->streams = bitmap_zalloc(weir_nr_rings(), GFP_KERNEL_ACCOUNT);
+	source->buffer = kvcalloc(weir_nr_rings(), sizeof(*source->buffer), WEIR_GFP);
+	source->streams = bitmap_zalloc(weir_nr_rings(), WEIR_GFP);
 	if (!source->sink[0] || !source->sink[1] || !source->buffer || !source->streams)
 		return -ENOMEM;
-	err = weir_pages_init(&source->process, weir_process_size() >> PAGE_SHIFT, source->user, NUMA_NO_NODE);
+	err = weir_pages_init(&source->process, weir_process_size() >> PAGE_SHIFT, source->user,
+			      NUMA_NO_NODE);
 	if (!err)
 		err = weir_pages_init(&source->rings, rings, source->user, NUMA_NO_NODE);
 	return err;
@@ -202,11 +204,12 @@ static int weir_source_init(struct weir_source *source, struct inode *inode, boo
  * @kernel: the kernel's
  *
  * Context: may sleep.
- * Return: it, with a reference of the caller's and one of the list's; or an error: -ENOMEM, -EDQUOT.
+ * Return: it, with a reference of the caller's and one of the list's; or an error: -ENOMEM,
+ * -EDQUOT.
  */
 struct weir_source *weir_source_create(struct inode *inode, bool kernel)
 {
-	struct weir_source *source = kzalloc(sizeof(*source), GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+	struct weir_source *source = kzalloc(sizeof(*source), WEIR_GFP);
 	int err;
 
 	if (!source)
@@ -245,11 +248,12 @@ struct weir_source *weir_source_find(u64 id)
 	return found;
 }
 
-/* ---- control words ----------------------------------------------------------------------------------------------*/
+/* ---- control words --------------------------------------------------------------------------- */
 
 static size_t weir_source_ring_offset(unsigned int slot, unsigned int cpu)
 {
-	return WEIR_RINGS_OFFSET + weir_ring_index(weir_nr_cpus(), slot, cpu) * sizeof(struct weir_ring);
+	return WEIR_RINGS_OFFSET +
+	       weir_ring_index(weir_nr_cpus(), slot, cpu) * sizeof(struct weir_ring);
 }
 
 static struct weir_ring *weir_source_ring_in(struct page *page, size_t offset)
@@ -265,14 +269,15 @@ static struct weir_ring *weir_source_ring_in(struct page *page, size_t offset)
  *
  * Return: their address, good as long as the source; NULL: never touched.
  */
-struct weir_ring *weir_source_ring(const struct weir_source *source, unsigned int slot, unsigned int cpu)
+struct weir_ring *weir_source_ring(const struct weir_source *source, unsigned int slot,
+				   unsigned int cpu)
 {
 	size_t offset = weir_source_ring_offset(slot, cpu);
 
 	return weir_source_ring_in(weir_pages_get(&source->process, offset >> PAGE_SHIFT), offset);
 }
 
-/* A page of the region WEIR_DEV_PROCESS, made if need be. Context: source->lock. NULL: none can be had. */
+/* A page of the region WEIR_DEV_PROCESS, made if need be. Context: source->lock. NULL: none. */
 struct page *weir_source_page(struct weir_source *source, u32 index)
 {
 	struct page *page = weir_pages_get(&source->process, index);
@@ -287,14 +292,15 @@ struct page *weir_source_page(struct weir_source *source, u32 index)
 }
 
 /* As weir_source_ring(), but made if need be. Context: source->lock. NULL: no memory. */
-struct weir_ring *weir_source_ring_make(struct weir_source *source, unsigned int slot, unsigned int cpu)
+struct weir_ring *weir_source_ring_make(struct weir_source *source, unsigned int slot,
+					unsigned int cpu)
 {
 	size_t offset = weir_source_ring_offset(slot, cpu);
 
 	return weir_source_ring_in(weir_source_page(source, offset >> PAGE_SHIFT), offset);
 }
 
-/* ---- slots change -----------------------------------------------------------------------------------------------*/
+/* ---- slots change ---------------------------------------------------------------------------- */
 
 /* Who was given a page to map it, with source->lock held, has it locked until it is mapped. */
 static void weir_source_settle(struct weir_source *source, struct list_head *gone)
@@ -312,8 +318,10 @@ static void weir_source_settle(struct weir_source *source, struct list_head *gon
 	wait_on_page_locked(source->sink[1]);
 }
 
-/* From the unlinking on, whoever faults finds another buffer, or the sink; who found the old one is waited for;
- * then it is unmapped, and let go. */
+/*
+ * From the unlinking on, whoever faults finds another buffer, or the sink; who found the old one is
+ * waited for; then it is unmapped, and let go.
+ */
 static void weir_source_recycle_one(struct weir_source *source, u32 slots)
 {
 	LIST_HEAD(gone);

@@ -2,8 +2,8 @@
 /*
  * server: the one descriptor that tells processes what to trace, and is told of processes.
  *
- * Two queues: sources that it was not told of, and those that its last read(2) told it of. The next read(2) says that
- * it has dealt with them; until then a source that has ended is kept for it.
+ * Two queues: sources that it was not told of, and those that its last read(2) told it of. The next
+ * read(2) says that it has dealt with them; until then a source that has ended is kept for it.
  */
 #include <linux/capability.h>
 #include <linux/slab.h>
@@ -102,7 +102,7 @@ void weir_server_release(struct file *file)
 	mutex_unlock(&weir_source_lock);
 }
 
-/* ---- read, poll: who has attached ------------------------------------------------------------------------------*/
+/* ---- read, poll: who has attached ------------------------------------------------------------ */
 
 /* The next events, at most @max. */
 static unsigned int weir_server_take(struct weir_dev_event *event, unsigned int max)
@@ -167,7 +167,7 @@ __poll_t weir_server_poll(struct file *file, poll_table *wait)
 	return (weir_server_has() ? EPOLLIN | EPOLLRDNORM : 0) | EPOLLOUT | EPOLLWRNORM;
 }
 
-/* ---- write: what to trace --------------------------------------------------------------------------------------*/
+/* ---- write: what to trace -------------------------------------------------------------------- */
 
 ssize_t weir_server_write(struct file *file, const char __user *from, size_t size)
 {

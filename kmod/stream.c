@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stream: a descriptor of one ring in one epoch, which consumes whole sub-buffers, after the consumer protocol of the
- * RFC "Userspace tracing memory mappings".
+ * stream: a descriptor of one ring in one epoch, which consumes whole sub-buffers, after the
+ * consumer protocol of the RFC "Userspace tracing memory mappings".
  *
- * How far it has come is in the module's own memory; the writer is told for discard mode alone. One stream a ring.
- * Bytes are the ring's, as the process wrote them: whoever decodes them checks them.
+ * How far it has come is in the module's own memory; the writer is told for discard mode alone. One
+ * stream a ring. Bytes are the ring's, as the process wrote them: whoever decodes them checks them.
  *
  *   GET     the oldest whole sub-buffer that was not consumed, to be read through the mapping
- *   PUT     it is consumed; ESTALE: it was overwritten meanwhile, what was read of it does not count
+ *   PUT     it is consumed; ESTALE: it was overwritten meanwhile, what was read does not count
  *   read, splice   take it out of the ring (stream_read.c)
  *
- * A source that has ended has no open packet any more: what is left of it is the last sub-buffer, shorter than the
- * others, with the header of an open one.
+ * A source that has ended has no open packet any more: what is left of it is the last sub-buffer,
+ * shorter than the others, with the header of an open one.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -25,13 +25,15 @@ static u64 weir_stream_size(const struct weir_stream *stream)
 
 static bool weir_stream_ended(const struct weir_stream *stream)
 {
+	/* before what it wrote last */
 	return smp_load_acquire(&stream->view.source->state) >= WEIR_SOURCE_ENDED;
 }
 
 /* No more comes than there is. */
 bool weir_stream_over(const struct weir_stream *stream)
 {
-	return weir_stream_ended(stream) || weir_slot_epoch(stream->view.slot) != stream->view.epoch;
+	return weir_stream_ended(stream) ||
+	       weir_slot_epoch(stream->view.slot) != stream->view.epoch;
 }
 
 static int weir_stream_sample(const struct weir_stream *stream, struct weir_ring_view *sample)
@@ -87,10 +89,11 @@ bool weir_stream_ready(struct weir_stream *stream)
 {
 	struct weir_ring_view next;
 
-	return READ_ONCE(stream->held.size) || !weir_stream_next(stream, &next) || weir_stream_over(stream);
+	return READ_ONCE(stream->held.size) || !weir_stream_next(stream, &next) ||
+	       weir_stream_over(stream);
 }
 
-/* ---- ioctl --------------------------------------------------------------------------------------------------------*/
+/* ---- ioctl ----------------------------------------------------------------------------------- */
 
 static void weir_stream_say(const struct weir_ring_view *view, struct weir_dev_subbuf *subbuf)
 {
@@ -133,7 +136,8 @@ static long weir_stream_get(struct file *file, struct weir_call *call)
 /* Whether what was read since GET is what was there then. */
 static int weir_stream_check(struct weir_stream *stream)
 {
-	struct weir_ring *ring = weir_source_ring(stream->view.source, stream->view.slot, stream->view.cpu);
+	struct weir_ring *ring =
+		weir_source_ring(stream->view.source, stream->view.slot, stream->view.cpu);
 
 	if (weir_stream_over(stream) && !weir_stream_ended(stream))
 		return -ESTALE;
@@ -184,7 +188,7 @@ static int weir_stream_mmap(struct file *file, struct vm_area_struct *vma)
 	return weir_map_view(file->private_data, vma);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------*/
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static u32 weir_stream_index(const struct weir_stream *stream)
 {
@@ -225,7 +229,8 @@ static const struct file_operations weir_stream_fops = {
 };
 
 /* The stream of a ring that has none. */
-static struct weir_stream *weir_stream_create(struct weir_source *source, const struct weir_dev_ring *ring)
+static struct weir_stream *weir_stream_create(struct weir_source *source,
+					      const struct weir_dev_ring *ring)
 {
 	struct weir_stream *stream = kzalloc(sizeof(*stream), GFP_KERNEL_ACCOUNT);
 	int err = stream ? weir_consumer_get(source) : -ENOMEM;
@@ -254,7 +259,8 @@ static struct weir_stream *weir_stream_create(struct weir_source *source, const 
  * @source: whose
  * @call: WEIR_IOC_STREAM
  *
- * Return: the descriptor; -EINVAL no such ring; -ESTALE the slot has another epoch; -EBUSY the ring has one; -errno.
+ * Return: the descriptor; -EINVAL no such ring; -ESTALE the slot has another epoch; -EBUSY the ring
+ * has one; -errno.
  */
 long weir_stream_open(struct weir_source *source, struct weir_call *call)
 {

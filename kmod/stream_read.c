@@ -2,23 +2,26 @@
 /*
  * stream_read: read(2) and splice(2) of a stream.
  *
- * A sub-buffer is taken out of the ring as a whole, and given out afterwards, so that nothing can overwrite what is being
- * given out. Taking is copying, through the relay's read wrapper, where a process can write the page, or a writer might
- * overtake; from a ring of the kernel's in discard mode, whose writer stays out of what was not consumed, it is moving:
+ * A sub-buffer is taken out of the ring as a whole, and given out afterwards, so that nothing can
+ * overwrite what is being given out. Taking is copying, through the relay's read wrapper, where a
+ * process can write the page, or the writer is close. From the kernel's own rings it is moving:
  * another page takes its place.
  */
+#include <linux/cpu.h>
 #include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/splice.h>
 #include <linux/uaccess.h>
 
 #include "weir_kmod.h"
 
 static atomic_long_t weir_moved;
-weir_counter(moved, weir_moved, "pages that splice(2) took out of the kernel's rings without copying");
+weir_counter(moved, weir_moved,
+	     "pages that splice(2) took out of the kernel's rings without copying");
 
-/* ---- taking --------------------------------------------------------------------------------------------------------*/
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 /* Lets go of what is held. Context: stream->lock, or nobody else has it. */
 void weir_stream_drop(struct weir_stream *stream)
@@ -53,38 +56,88 @@ static int weir_stream_room(struct weir_stream *stream, size_t size)
 static void weir_stream_copy(struct weir_stream *stream, struct weir_buffer *buffer,
 			     const struct weir_ring_view *next)
 {
-	size_t offset = next->begin & (buffer->relay.size - 1), size = next->end - next->begin, done;
+	size_t offset = next->begin & (buffer->relay.size - 1), size = next->end - next->begin,
+	       done;
 
 	for (done = 0; done < size; done += PAGE_SIZE)
-		weir_relay_read(&buffer->relay, &stream->cursor, offset + done,
-				page_address(stream->held.page[done >> PAGE_SHIFT]),
-				min_t(size_t, size - done, PAGE_SIZE));
+		weir_buffer_read(buffer, &stream->cursor, offset + done,
+				 page_address(stream->held.page[done >> PAGE_SHIFT]),
+				 min_t(size_t, size - done, PAGE_SIZE));
 }
 
-/* The held pages take the ring's pages' places, and those are held. */
-static void weir_stream_move(struct weir_stream *stream, struct weir_buffer *buffer,
-			     const struct weir_ring_view *next)
+/* A move, as the ring's CPU does it. */
+struct weir_move {
+	struct weir_stream *stream;
+	struct weir_buffer *buffer;
+	u64 begin;
+	bool done;
+};
+
+/*
+ * On the ring's CPU, interrupts off: no writer can come in between but an NMI. The writer is to be
+ * a whole sub-buffer away: what it writes, what those that it interrupted still write, and what an
+ * NMI adds, is elsewhere.
+ */
+static void weir_move_here(void *info)
 {
-	struct weir_source *source = buffer->source;
-	size_t offset = next->begin & (buffer->relay.size - 1);
+	struct weir_move *move = info;
+	struct weir_buffer *buffer = move->buffer;
+	size_t offset = move->begin & (buffer->relay.size - 1);
+	struct weir_packet_pages *held = &move->stream->held;
 	unsigned int i;
 
-	mutex_lock(&source->lock);
-	for (i = 0; i < stream->held.pages; i++)
-		weir_buffer_move(buffer, offset + i * PAGE_SIZE, &stream->held.page[i]);
-	mutex_unlock(&source->lock);
-	synchronize_rcu(); /* writers with preemption off */
-	for (i = 0; i < stream->held.pages; i++)
-		wait_on_page_locked(stream->held.page[i]);
-	weir_zap_view(source, WEIR_DEV_BUFFERS + source->stride *
-		      weir_ring_index(weir_nr_cpus(), buffer->slot, buffer->cpu) + offset,
-		      (u64)stream->held.pages << PAGE_SHIFT);
-	atomic_long_add(stream->held.pages, &weir_moved);
+	if (READ_ONCE(buffer->ring->claim) + weir_epoch_subbuf_size(buffer->epoch) >
+	    move->begin + buffer->relay.size)
+		return;
+	for (i = 0; i < held->pages; i++)
+		weir_buffer_move(buffer, &move->stream->cursor, offset + i * PAGE_SIZE,
+				 &held->page[i]);
+	move->done = true;
 }
 
-static bool weir_stream_may_move(const struct weir_buffer *buffer, const struct weir_ring_view *next)
+static void weir_move_there(struct weir_move *move)
 {
-	return buffer->source == weir_kernel && buffer->epoch & WEIR_EPOCH_DISCARD &&
+	unsigned int cpu = move->buffer->cpu;
+
+	cpus_read_lock();
+	if (cpu_online(cpu)) {
+		smp_call_function_single(cpu, weir_move_here, move, 1);
+	} else {
+		local_irq_disable();
+		weir_move_here(move);
+		local_irq_enable();
+	}
+	cpus_read_unlock();
+}
+
+/* The held pages take the ring's pages' places, and those are held. False: nothing was moved. */
+static bool weir_stream_move(struct weir_stream *stream, struct weir_buffer *buffer,
+			     const struct weir_ring_view *next)
+{
+	struct weir_move move = { .stream = stream, .buffer = buffer, .begin = next->begin };
+	struct weir_source *source = buffer->source;
+	unsigned int i;
+
+	weir_move_there(&move);
+	if (!move.done)
+		return false;
+	synchronize_rcu(); /* who still copies from them */
+	mutex_lock(&source->lock);
+	mutex_unlock(&source->lock); /* who found one for a mapping has it locked now */
+	for (i = 0; i < stream->held.pages; i++)
+		wait_on_page_locked(stream->held.page[i]);
+	weir_zap_view(source,
+		      weir_buffers_offset(source, buffer->slot, buffer->cpu) +
+			      (next->begin & (buffer->relay.size - 1)),
+		      (u64)stream->held.pages << PAGE_SHIFT);
+	atomic_long_add(stream->held.pages, &weir_moved);
+	return true;
+}
+
+static bool weir_stream_may_move(const struct weir_buffer *buffer,
+				 const struct weir_ring_view *next)
+{
+	return buffer->source == weir_kernel &&
 	       next->end - next->begin == weir_epoch_subbuf_size(buffer->epoch);
 }
 
@@ -95,9 +148,7 @@ static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *
 
 	if (err)
 		return err;
-	if (move && weir_stream_may_move(buffer, next))
-		weir_stream_move(stream, buffer, next);
-	else
+	if (!move || !weir_stream_may_move(buffer, next) || !weir_stream_move(stream, buffer, next))
 		weir_stream_copy(stream, buffer, next);
 	if (weir_ring_valid_from(buffer->ring, next) > next->begin)
 		return -ESTALE;
@@ -126,8 +177,9 @@ int weir_stream_take(struct weir_stream *stream, bool move)
 		if (err)
 			break;
 		buffer = weir_buffer_get(view->source, view->slot, view->cpu);
-		err = buffer && buffer->epoch == view->epoch ?
-		      weir_stream_take_one(stream, buffer, &next, move) : -EAGAIN;
+		err = buffer && buffer->epoch == view->epoch
+			      ? weir_stream_take_one(stream, buffer, &next, move)
+			      : -EAGAIN;
 		weir_buffer_put(buffer);
 		if (err)
 			weir_stream_drop(stream);
@@ -140,7 +192,7 @@ int weir_stream_take(struct weir_stream *stream, bool move)
 	return 0;
 }
 
-/* ---- giving out ----------------------------------------------------------------------------------------------------*/
+/* ---- giving out ------------------------------------------------------------------------------ */
 
 /* Holds a sub-buffer, with stream->lock held: 1; 0 at the end; -errno. */
 static int weir_stream_hold(struct weir_stream *stream, bool nonblock, bool move)
@@ -186,7 +238,8 @@ static size_t weir_stream_give(struct weir_stream *stream, char __user *to, size
 		size_t at = held->done + done, in = offset_in_page(at);
 		size_t chunk = min_t(size_t, size - done, PAGE_SIZE - in), left;
 
-		left = copy_to_user(to + done, page_address(held->page[at >> PAGE_SHIFT]) + in, chunk);
+		left = copy_to_user(to + done, page_address(held->page[at >> PAGE_SHIFT]) + in,
+				    chunk);
 		done += chunk - left;
 		if (left)
 			break;
@@ -218,7 +271,8 @@ static void weir_spd_release(struct splice_pipe_desc *spd, unsigned int i)
 }
 
 /* Gives pages, not bytes: a page that is in a pipe is nobody's to write any more. */
-static ssize_t weir_stream_give_pages(struct weir_stream *stream, struct pipe_inode_info *pipe, size_t size)
+static ssize_t weir_stream_give_pages(struct weir_stream *stream, struct pipe_inode_info *pipe,
+				      size_t size)
 {
 	struct weir_packet_pages *held = &stream->held;
 	struct partial_page partial[PIPE_DEF_BUFFERS];
@@ -236,7 +290,8 @@ static ssize_t weir_stream_give_pages(struct weir_stream *stream, struct pipe_in
 		struct partial_page *part = &partial[spd.nr_pages];
 		size_t in = offset_in_page(at);
 
-		*part = (struct partial_page){ .offset = in, .len = min_t(size_t, end - at, PAGE_SIZE - in) };
+		*part = (struct partial_page){ .offset = in,
+					       .len = min_t(size_t, end - at, PAGE_SIZE - in) };
 		pages[spd.nr_pages] = held->page[at >> PAGE_SHIFT];
 		get_page(pages[spd.nr_pages++]);
 		at += part->len;
@@ -244,15 +299,16 @@ static ssize_t weir_stream_give_pages(struct weir_stream *stream, struct pipe_in
 	return splice_to_pipe(pipe, &spd);
 }
 
-ssize_t weir_stream_splice(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t size,
-			   unsigned int flags)
+ssize_t weir_stream_splice(struct file *file, loff_t *pos, struct pipe_inode_info *pipe,
+			   size_t size, unsigned int flags)
 {
 	struct weir_stream *stream = file->private_data;
 	ssize_t ret;
 
 	if (!size)
 		return 0;
-	ret = weir_stream_hold(stream, file->f_flags & O_NONBLOCK || flags & SPLICE_F_NONBLOCK, true);
+	ret = weir_stream_hold(stream, file->f_flags & O_NONBLOCK || flags & SPLICE_F_NONBLOCK,
+			       true);
 	if (ret <= 0)
 		return ret;
 	ret = weir_stream_give_pages(stream, pipe, size);

@@ -2,8 +2,8 @@
 /*
  * stream_wait: waiting for a sub-buffer.
  *
- * Writers wake nobody: a process makes no system call, the kernel's writers may be in an NMI. So whoever waits is looked
- * after, and while nobody waits nobody looks.
+ * Writers wake nobody: a process makes no system call, the kernel's writers may be in an NMI. So
+ * whoever waits is looked after, and while nobody waits nobody looks.
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
@@ -21,7 +21,8 @@ static DECLARE_DELAYED_WORK(weir_watch_work, weir_watch);
 
 static void weir_watch_again(void)
 {
-	queue_delayed_work(weir_wq, &weir_watch_work, msecs_to_jiffies(READ_ONCE(weir_poll_ms)) ?: 1);
+	queue_delayed_work(weir_wq, &weir_watch_work,
+			   msecs_to_jiffies(READ_ONCE(weir_poll_ms)) ?: 1);
 }
 
 static void weir_watch(struct work_struct *work)

@@ -2,9 +2,10 @@
 /*
  * switch: closes a ring's open packet, on the CPU whose threads write the ring.
  *
- * A user's append is an rseq section. Work queued on the CPU comes upon none that goes on afterwards: it has preempted
- * whoever was in one. Where a real-time thread lets no work come, an interrupt does it, and starts the section that it
- * may have come upon again. An interrupt that did not would tear records. A CPU that is offline has no writer.
+ * A user's append is an rseq section. Work queued on the CPU comes upon none that goes on
+ * afterwards: it has preempted whoever was in one. Where a real-time thread lets no work come, an
+ * interrupt does it, and starts the section that it may have come upon again. An interrupt that did
+ * not would tear records. A CPU that is offline has no writer.
  *
  * The ring behind the last CPU's has its lock in the process: it cannot be switched from here.
  */
@@ -22,7 +23,7 @@
 
 static unsigned int weir_switch_ms = 100;
 module_param_named(switch_ms, weir_switch_ms, uint, 0644);
-MODULE_PARM_DESC(switch_ms, "how long a switch waits for its turn on a busy CPU before it interrupts that, ms (100)");
+MODULE_PARM_DESC(switch_ms, "after how long a switch interrupts a CPU that is busy, ms (100)");
 
 static struct workqueue_struct *weir_switch_wq;
 static atomic_long_t weir_switch_interrupts;
@@ -131,7 +132,9 @@ static u64 weir_switch_position(const struct weir_buffer *buffer)
 {
 	u64 position = READ_ONCE(buffer->ring->position);
 
-	return READ_ONCE(buffer->ring->epoch) != buffer->epoch || position & WEIR_RING_NOTHING ? 0 : position;
+	if (READ_ONCE(buffer->ring->epoch) != buffer->epoch || position & WEIR_RING_NOTHING)
+		return 0;
+	return position;
 }
 
 /* Makes the page that the next packet's header goes to, where no memory can be had. */
@@ -170,9 +173,9 @@ static int weir_switch_tries(struct weir_buffer *buffer)
  * @ring: slot, cpu, epoch; its position is set to where the ring stands then
  *
  * Context: process.
- * Return: 0, also if there was nothing to do; -EINVAL no such ring; -EOPNOTSUPP the ring behind the last CPU's;
- * -ESTALE the slot has another epoch; -ENOSPC discard mode, no room; -EIO the process has damaged the ring; -ENOMEM;
- * -EINTR.
+ * Return: 0, also if there was nothing to do; -EINVAL no such ring; -EOPNOTSUPP the ring behind the
+ * last CPU's; -ESTALE the slot has another epoch; -ENOSPC discard mode, no room; -EIO the process
+ * has damaged the ring; -ENOMEM; -EINTR.
  */
 int weir_switch(struct weir_source *source, struct weir_dev_ring *ring)
 {

@@ -3,17 +3,18 @@
  * weir_kmod: what the files of the module share.
  *
  *   source    one attach of a process, or the kernel itself: three regions, an RCU list
- *   buffer    the pages of one ring of a source, made for one epoch; struct weir_ring is in the source's control
+ *   buffer    the pages of one ring, made for one epoch; its words are in the source's control
  *   stream    a consumer's descriptor of one ring
  *   tracing   what the kernel's own writers look at, under RCU
  *
  * Locks, outermost first:
  *
  *   mmap_lock          of whoever maps or faults
+ *   cpu_hotplug_lock   read, by who needs a CPU that is online
  *   weir_control_lock  one change of the configuration at a time; never taken under mmap_lock
  *   weir_source_lock   the list of sources, the server and what it is to be told
  *   source->lock       a source's buffers and pages, while they are made and taken away
- *   page lock          over the insertion of a page into a page table (VM_FAULT_LOCKED), see mappings.c
+ *   page lock          while a page is put into a page table (VM_FAULT_LOCKED), see mappings.c
  *
  * So nothing is copied to or from a user under weir_source_lock or source->lock.
  */
@@ -42,13 +43,16 @@ struct weir_source;
 
 /* A number to look at: /sys/module/weir/parameters/NAME. */
 extern const struct kernel_param_ops weir_counter_ops; /* main.c */
-#define weir_counter(name, atomic, text)                              \
-	module_param_cb(name, &weir_counter_ops, &(atomic), 0444);    \
+#define weir_counter(name, atomic, text)                           \
+	module_param_cb(name, &weir_counter_ops, &(atomic), 0444); \
 	MODULE_PARM_DESC(name, text)
 
 extern struct workqueue_struct *weir_wq; /* main.c: frees what cannot be freed where it is let go */
 
-/* ---- pages (pages.c) ----------------------------------------------------------------------------------*/
+/* What a process makes the module allocate: charged to it, refused rather than somebody killed. */
+#define WEIR_GFP (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY | __GFP_NOWARN)
+
+/* ---- pages (pages.c) ------------------------------------------------------------------------- */
 
 /* Who pays. One a uid; counted against the module's limits. */
 struct weir_user {
@@ -59,8 +63,8 @@ struct weir_user {
 	atomic_long_t pages;
 };
 
-/* An array of pages that are made one by one, found by number, and listed by page frame number for a crash
- * dump (struct weir_anchor_table). */
+/* An array of pages that are made one by one, found by number, and listed by page frame number for
+ * a crash dump (struct weir_anchor_table). */
 struct weir_pages {
 	struct weir_user *user;
 	int node;
@@ -73,13 +77,13 @@ void weir_user_detach(struct weir_user *user);
 int weir_pages_init(struct weir_pages *pages, u32 count, struct weir_user *user, int node);
 void weir_pages_destroy(struct weir_pages *pages, bool all);
 int weir_pages_room(struct weir_pages *pages, u32 index);
-struct page *weir_pages_get(const struct weir_pages *pages, u32 index);	 /* NULL: not made */
-struct page *weir_pages_make(struct weir_pages *pages, u32 index);	 /* NULL: no memory, a limit */
+struct page *weir_pages_get(const struct weir_pages *pages, u32 index); /* NULL: not made */
+struct page *weir_pages_make(struct weir_pages *pages, u32 index); /* NULL: no memory, a limit */
 void weir_pages_set(struct weir_pages *pages, u32 index, struct page *page);
 struct page *weir_page_alloc(struct weir_user *user, int node);
 void weir_page_free(struct weir_user *user, struct page *page);
 
-/* ---- buffers (buffers.c) ------------------------------------------------------------------------------*/
+/* ---- buffers (buffers.c) --------------------------------------------------------------------- */
 
 /* The kernel's writer's own words, a CPU's alone. See writer.c; zeroed when the buffer is made. */
 struct weir_writer {
@@ -90,8 +94,8 @@ struct weir_writer {
 };
 
 /*
- * The pages of a source's ring, for one epoch. Made when the ring is first touched, taken away when its slot goes to
- * another epoch. A reference keeps it and its source.
+ * The pages of a source's ring, for one epoch. Made when the ring is first touched, taken away when
+ * its slot goes to another epoch. A reference keeps it and its source.
  */
 struct weir_buffer {
 	struct kref ref;
@@ -109,24 +113,30 @@ struct weir_buffer {
 	struct weir_writer writer ____cacheline_aligned;
 };
 
-struct weir_buffer *weir_buffer_get(struct weir_source *source, unsigned int slot, unsigned int cpu);
-struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int slot, unsigned int cpu);
+struct weir_buffer *weir_buffer_get(struct weir_source *source, unsigned int slot,
+				    unsigned int cpu);
+struct weir_buffer *weir_buffer_at(const struct weir_source *source, u32 index);
+struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int slot,
+				     unsigned int cpu);
 void weir_buffer_put(struct weir_buffer *buffer);
 struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset);
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset);
-void weir_buffer_move(struct weir_buffer *buffer, size_t offset, struct page **page);
+void weir_buffer_read(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
+		      void *dst, size_t len);
+void weir_buffer_move(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
+		      struct page **page);
 void weir_buffers_take(struct weir_source *source, struct list_head *gone, bool all);
 void weir_buffers_put(struct list_head *gone);
 
-/* ---- the kernel's own writers (control.c makes, writer.c and events*.c use) ------------------------------
+/* ---- the kernel's own writers (control.c makes, writer.c and events*.c use) ---------------------
  *
  *	rcu_read_lock_sched_notrace() or preemption off
  *	t = rcu_dereference_sched(weir_tracing)
  *	slot = &t->slot[n]; if (slot->kernel & BIT_ULL(id)) ...
- *	buffer = slot->buffer[cpu]    NULL: no memory; then weir_ring_lose(slot->ring[cpu], slot->epoch)
+ *	buffer = slot->buffer[cpu]    NULL: weir_ring_lose(slot->ring[cpu], slot->epoch)
  *
- * buffer->ring == slot->ring[cpu]; buffer->relay has all its pages, so weir_relay_write() allocates nothing and
- * is safe in any context. buffer->writer is writer.c's own.
+ * buffer->ring == slot->ring[cpu]; buffer->relay has all its pages, so weir_relay_write() allocates
+ * nothing and is safe in any context. buffer->writer is writer.c's own.
  */
 struct weir_tracing_slot {
 	u64 epoch;  /* 0: free, or no events of the kernel */
@@ -138,7 +148,7 @@ struct weir_tracing_slot {
 struct weir_tracing {
 	struct rcu_head rcu;
 	struct weir_clock clock;
-	u64 kernel; /* all slots' */
+	u64 kernel;	/* all slots' */
 	u16 wanted[64]; /* by bit: the slots that want the events of it; weir_tracing_index() */
 	struct weir_tracing_slot slot[WEIR_SLOTS];
 };
@@ -148,31 +158,35 @@ extern struct weir_tracing __rcu *weir_tracing; /* never NULL while the module i
 /* writer.c: fills in `kernel` and `wanted` from the slots, before anybody sees it. */
 void weir_tracing_index(struct weir_tracing *tracing);
 
-/* writer.c: seals the open packet of a kernel ring and opens the next. On buffer->cpu, preemption off, also in
- * an interrupt. 0; -ENODATA there is no record in it; -ENOSPC discard mode, no room. */
+/* writer.c: seals the open packet of a kernel ring and opens the next. On buffer->cpu, preemption
+ * off, also in an interrupt. 0; -ENODATA there is no record in it; -ENOSPC discard mode, no room.
+ */
 int weir_writer_switch(struct weir_buffer *buffer, const struct weir_clock *clock);
 
-/* writer.c: calls fn(arg) on the ring's CPU (or, while that is offline, here), interrupts off, while no writer is in the
- * packet at `begin` or may enter it (an NMI's event that would is lost): so its frames can be exchanged, and whoever
- * gets the old ones has all bytes of them, and nobody writes there any more. Process context. 0; -EAGAIN the packet is
- * not whole yet; -ESTALE it is being overwritten. */
+/* writer.c: calls fn(arg) on the ring's CPU (or, while that is offline, here), interrupts off,
+ * while no writer is in the packet at `begin` or may enter it (an NMI's event that would is lost):
+ * so its frames can be exchanged, and whoever gets the old ones has all bytes of them, and nobody
+ * writes there any more. Process context. 0; -EAGAIN the packet is not whole yet; -ESTALE it is
+ * being overwritten. */
 int weir_writer_hold(struct weir_buffer *buffer, u64 begin, void (*fn)(void *arg), void *arg);
 
-/* events*.c: probes are what `kernel` wants, the union of all slots; called with weir_control_lock held. After it
- * returned, no probe that is not wanted runs. Each class is appended to the log in init, in the order of its bits. */
+/* events*.c: probes are what `kernel` wants, the union of all slots; called with weir_control_lock
+ * held. After it returned, no probe that is not wanted runs. Each class is appended to the log in
+ * init, in the order of its bits. */
 int weir_events_init(void);
 void weir_events_update(u64 kernel);
 void weir_events_exit(void);
 
-/* kernel.c: appends one descriptor (struct weir_desc, name, fields; abi.h) to the kernel's schema log. Process
- * context. Its id (its index), or -ENOSPC, -EINVAL. */
+/* kernel.c: appends one descriptor (struct weir_desc, name, fields; abi.h) to the kernel's schema
+ * log. Process context. Its id (its index), or -ENOSPC, -EINVAL. */
 int weir_kernel_describe(const struct weir_desc *desc);
 
-/* ---- sources (process.c) --------------------------------------------------------------------------------
+/* ---- sources (process.c) ------------------------------------------------------------------------
  *
- * Made when a process first maps one of its two regions; ended when the last such mapping goes. References: the
- * descriptor it was made by, the list, a consumer, a buffer. It leaves the list (retires) when there is no mapping, no
- * consumer, and nothing that the server was not told of; its buffers go then.
+ * Made when a process first maps one of its two regions; ended when the last such mapping goes.
+ * References: the descriptor it was made by, the list, a consumer, a buffer. It leaves the list
+ * (retires) when there is no mapping, no consumer, and nothing that the server was not told of; its
+ * buffers go then.
  */
 enum weir_source_state {
 	WEIR_SOURCE_NEW,      /* some region is mapped */
@@ -190,11 +204,11 @@ struct weir_source {
 	u64 id;
 	enum weir_source_state state; /* weir_source_lock */
 	unsigned int consumers;	      /* weir_source_lock */
-	atomic_t mappings;	      /* the process's, of its two regions; to 0 under weir_source_lock */
-	atomic_t views;		      /* consumers' mappings */
-	struct inode *inode;	      /* whose i_mapping has the process's mappings */
-	struct inode *view;	      /* the same for consumers */
-	wait_queue_head_t wait;	      /* for the end */
+	atomic_t mappings;	/* the process's, of its two regions; to 0 under weir_source_lock */
+	atomic_t views;		/* consumers' mappings */
+	struct inode *inode;	/* whose i_mapping has the process's mappings */
+	struct inode *view;	/* the same for consumers */
+	wait_queue_head_t wait; /* for the end */
 
 	struct weir_user *user; /* NULL: the kernel */
 	struct pid *pid;
@@ -204,7 +218,7 @@ struct weir_source {
 	char comm[16];
 
 	struct mutex lock;
-	struct weir_pages process; /* the region WEIR_DEV_PROCESS */
+	struct weir_pages process;	   /* the region WEIR_DEV_PROCESS */
 	struct weir_buffer __rcu **buffer; /* [slot][cpu] */
 	struct page *sink[2]; /* where a process writes what cannot be kept: of each region */
 	struct mutex switching;
@@ -244,14 +258,16 @@ int weir_source_attach(struct weir_source *source, u64 stride);
 void weir_source_unmap(struct weir_source *source);
 void weir_source_recycle(u32 slots);
 struct page *weir_source_page(struct weir_source *source, u32 index);
-struct weir_ring *weir_source_ring(const struct weir_source *source, unsigned int slot, unsigned int cpu);
-struct weir_ring *weir_source_ring_make(struct weir_source *source, unsigned int slot, unsigned int cpu);
+struct weir_ring *weir_source_ring(const struct weir_source *source, unsigned int slot,
+				   unsigned int cpu);
+struct weir_ring *weir_source_ring_make(struct weir_source *source, unsigned int slot,
+					unsigned int cpu);
 
 int weir_kernel_update(const struct weir_config *config);
 int weir_kernel_init(void);
 void weir_kernel_exit(void);
 
-/* ---- mappings (mappings.c) ------------------------------------------------------------------------------*/
+/* ---- mappings (mappings.c) ------------------------------------------------------------------- */
 
 /* What a consumer's descriptor maps. First in what its file's private_data is. */
 struct weir_view {
@@ -270,9 +286,16 @@ void weir_zap_slot(struct weir_source *source, unsigned int slot);
 int weir_mappings_init(void);
 void weir_mappings_exit(void);
 
+/* Where a ring begins in a mapping of the buffers. */
+static inline u64 weir_buffers_offset(const struct weir_source *source, unsigned int slot,
+				      unsigned int cpu)
+{
+	return WEIR_DEV_BUFFERS + source->stride * weir_ring_index(weir_nr_cpus(), slot, cpu);
+}
+
 /* Where an offset of the buffers is: in which ring, and where in that. */
-static inline void weir_buffers_place(const struct weir_source *source, u64 offset, unsigned int *slot,
-				      unsigned int *cpu, size_t *in)
+static inline void weir_buffers_place(const struct weir_source *source, u64 offset,
+				      unsigned int *slot, unsigned int *cpu, size_t *in)
 {
 	u32 ring = offset >> ilog2(source->stride);
 
@@ -281,7 +304,7 @@ static inline void weir_buffers_place(const struct weir_source *source, u64 offs
 	*in = offset & (source->stride - 1);
 }
 
-/* ---- the device (device.c) ------------------------------------------------------------------------------*/
+/* ---- the device (device.c) ------------------------------------------------------------------- */
 
 /* An ioctl's argument, and what it makes. */
 struct weir_call {
@@ -299,13 +322,14 @@ struct weir_ioctl {
 	long (*run)(struct file *file, struct weir_call *call);
 };
 
-long weir_ioctl(const struct weir_ioctl *table, struct file *file, unsigned int cmd, unsigned long arg);
-int weir_descriptor(struct weir_call *call, const char *name, const struct file_operations *fops, void *priv,
-		    struct weir_source *source);
+long weir_ioctl(const struct weir_ioctl *table, struct file *file, unsigned int cmd,
+		unsigned long arg);
+int weir_descriptor(struct weir_call *call, const char *name, const struct file_operations *fops,
+		    void *priv, struct weir_source *source);
 int weir_device_init(void);
 void weir_device_exit(void);
 
-/* ---- the server (server.c), the configuration (control.c) -----------------------------------------------*/
+/* ---- the server (server.c), the configuration (control.c) ------------------------------------ */
 
 void weir_server_notify(struct weir_source *source);
 long weir_server_serve(struct file *file, struct weir_call *call);
@@ -324,14 +348,14 @@ void weir_control_unserved(void);
 int weir_control_init(void);
 void weir_control_exit(void);
 
-/* ---- consumers (consumer.c, stream.c), switching (switch.c), the anchor (anchor.c) ----------------------*/
+/* ---- consumers (consumer.c, stream.c), switching (switch.c), the anchor (anchor.c) ----------- */
 
 long weir_consumer_open(struct weir_source *source, struct weir_call *call);
 int weir_consumer_get(struct weir_source *source);
 void weir_consumer_put(struct weir_source *source);
 int weir_consumed(struct weir_source *source, const struct weir_dev_ring *ring);
 
-/* A whole sub-buffer that was taken out of a ring: what read(2) and splice(2) give out, however slowly. */
+/* A whole sub-buffer that was taken out of a ring, for read(2) and splice(2) to give out. */
 struct weir_packet_pages {
 	struct page **page;
 	unsigned int pages;
@@ -342,7 +366,7 @@ struct weir_packet_pages {
 struct weir_stream {
 	struct weir_view view; /* first */
 	struct mutex lock;
-	u64 position;	      /* all below was consumed; a multiple of the sub-buffer's size, but for the last */
+	u64 position;		   /* all below was consumed */
 	struct weir_ring_view got; /* GET: [begin, end) is out; end 0: nothing is */
 	struct weir_relay_cursor cursor;
 	struct weir_packet_pages held;
@@ -357,8 +381,8 @@ bool weir_stream_over(const struct weir_stream *stream);
 int weir_stream_take(struct weir_stream *stream, bool move);
 void weir_stream_drop(struct weir_stream *stream);
 ssize_t weir_stream_read(struct file *file, char __user *to, size_t size, loff_t *pos);
-ssize_t weir_stream_splice(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t size,
-			   unsigned int flags);
+ssize_t weir_stream_splice(struct file *file, loff_t *pos, struct pipe_inode_info *pipe,
+			   size_t size, unsigned int flags);
 long weir_stream_open(struct weir_source *source, struct weir_call *call);
 int weir_stream_wait(struct weir_stream *stream);
 __poll_t weir_stream_poll(struct file *file, poll_table *wait);
