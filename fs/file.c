@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "follow.h"
 #include "live.h"
 
 #define WEIR_FILE_COST 1024u	  /* bytes charged for being open, about what it takes */
@@ -30,6 +31,7 @@ struct weir_file {
 	struct weir_text *text;
 	/* stream */
 	struct weir_live *live;
+	struct weir_follow *follow;
 };
 
 struct weir_file_kind {
@@ -177,10 +179,25 @@ static void weir_stream_serve(struct weir_file *file, fuse_req_t req, size_t len
 	weir_live_read(file->live, req, len, flags & O_NONBLOCK);
 }
 
+static int weir_follow_begin(struct weir_file *file, const struct weir_caller *caller,
+			     struct fuse_file_info *fi)
+{
+	(void)caller;
+	fi->direct_io = 1;
+	fi->nonseekable = 1;
+	return weir_follow_open(&file->opener, file->place, &file->follow);
+}
+
+static void weir_follow_serve(struct weir_file *file, fuse_req_t req, size_t len, int flags)
+{
+	weir_follow_read(file->follow, req, len, flags & O_NONBLOCK);
+}
+
 static const struct weir_file_kind weir_file_kinds[] = {
 	[WEIR_KIND_CONTROL] = { weir_control_open, weir_control_read, NULL, true },
 	[WEIR_KIND_TEXT] = { weir_merge_open, weir_merge_read, weir_merge_replied, true },
 	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, NULL, false },
+	[WEIR_KIND_FOLLOW] = { .open = weir_follow_begin, .serve = weir_follow_serve },
 	[WEIR_KIND_STREAM] = { .open = weir_stream_open, .serve = weir_stream_serve },
 };
 
@@ -192,6 +209,8 @@ static void weir_file_put(struct weir_file *file)
 		return;
 	if (file->live)
 		weir_live_close(file->live);
+	if (file->follow)
+		weir_follow_close(file->follow);
 	if (file->text)
 		weir_text_close(file->text);
 	if (file->view)
@@ -271,6 +290,8 @@ void weir_file_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollh
 	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
 	if (file->live) {
 		weir_live_poll(file->live, req, poll);
+	} else if (file->follow) {
+		weir_follow_poll(file->follow, req, poll);
 	} else {
 		if (poll)
 			fuse_pollhandle_destroy(poll);

@@ -25,6 +25,8 @@ fs_libfs_la_SOURCES = \
 	fs/file.c \
 	fs/freeze.c \
 	fs/freeze_i.h \
+	fs/follow.c \
+	fs/follow.h \
 	fs/frozen.c \
 	fs/live.c \
 	fs/live.h \
@@ -61,6 +63,7 @@ fs_libfs_la_SOURCES = \
 	fs/sweeper.c \
 	fs/switch.c \
 	fs/text.c \
+	fs/text_heap.c \
 	fs/text_i.h \
 	fs/text_line.c \
 	fs/text_stream.c \

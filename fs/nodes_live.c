@@ -53,6 +53,16 @@ const struct weir_row weir_row_live_cpu = {
 	.ino = 4608,
 };
 
+static const struct weir_row weir_row_live_text = {
+	.name = "text",
+	.mode = 0440,
+	.kind = WEIR_KIND_FOLLOW,
+	.ino = 19,
+	.unlisted = true,
+};
+
+static const struct weir_row *const weir_live_rows[] = { &weir_row_live_text, NULL };
+
 /* Found by name only, so that who copies or searches a tree does not wait in it, and consumes
  * nothing. */
 const struct weir_row weir_row_live = {
@@ -61,6 +71,27 @@ const struct weir_row weir_row_live = {
 	.kind = WEIR_KIND_DIR,
 	.ino = 16,
 	.unlisted = true,
+	.children = weir_live_rows,
 	.find = weir_live_find_name,
 	.each = weir_live_each,
+};
+
+static const struct weir_row weir_row_trace_live_text = {
+	.name = "text",
+	.mode = 0444,
+	.kind = WEIR_KIND_FOLLOW,
+	.ino = 18,
+	.unlisted = true,
+};
+
+static const struct weir_row *const weir_trace_live_rows[] = { &weir_row_trace_live_text, NULL };
+
+/* The trace's: text alone, since streams are of a process. */
+const struct weir_row weir_row_trace_live = {
+	.name = "live",
+	.mode = 0555,
+	.kind = WEIR_KIND_DIR,
+	.ino = 17,
+	.unlisted = true,
+	.children = weir_trace_live_rows,
 };

@@ -167,7 +167,8 @@ const struct weir_row weir_row_marker = {
 };
 
 static const struct weir_row *const weir_trace_rows[] = {
-	&weir_row_control, &weir_row_status, &weir_row_trace_text, &weir_row_marker, NULL,
+	&weir_row_control, &weir_row_status, &weir_row_trace_text, &weir_row_marker,
+	&weir_row_trace_live, NULL,
 };
 
 const struct weir_row weir_row_trace = {

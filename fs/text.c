@@ -28,16 +28,10 @@
 #define WEIR_TEXT_WINDOWS (16u << 20)
 #define WEIR_TEXT_WINDOW (32u << 10)
 
-struct weir_text_next {
-	u64 time; /* of the stream's next record */
-	struct weir_text_stream *stream;
-};
-
 struct weir_text {
 	struct weir_text_stream *stream;
 	unsigned int nr;
-	struct weir_text_next *heap; /* by time */
-	unsigned int heaped;
+	struct weir_text_heap heap;
 	struct weir_buf out;  /* rendered; its first byte is at `offset` of the file */
 	struct weir_buf kept; /* between requests, what of it is still of use */
 	u64 offset;
@@ -47,69 +41,30 @@ struct weir_text {
 	int error; /* for the next read */
 };
 
-/* ---- the heap ---------------------------------------------------------------------------------*/
-
-static bool weir_text_before(const struct weir_text_next *a, const struct weir_text_next *b)
-{
-	return a->time != b->time ? a->time < b->time : a->stream < b->stream;
-}
-
-static void weir_text_sift(struct weir_text *text, unsigned int at)
-{
-	struct weir_text_next *heap = text->heap, moved = heap[at];
-	unsigned int child;
-
-	while ((child = at * 2 + 1) < text->heaped) {
-		if (child + 1 < text->heaped && weir_text_before(&heap[child + 1], &heap[child]))
-			child++;
-		if (!weir_text_before(&heap[child], &moved))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = moved;
-}
-
 static void weir_text_start(struct weir_text *text)
 {
 	struct weir_text_stream *stream;
 	unsigned int i;
 
-	text->heaped = 0;
+	text->heap.nr = 0;
 	text->offset = 0;
 	text->out.len = 0;
 	for (i = 0; i < text->nr; i++) {
 		stream = &text->stream[i];
 		weir_text_stream_rewind(stream);
 		if (weir_text_stream_next(stream))
-			text->heap[text->heaped++] =
-				(struct weir_text_next){ stream->record.time, stream };
+			weir_text_heap_add(&text->heap, stream);
 		else
 			weir_text_skipped(&text->out, stream);
 	}
-	for (i = text->heaped / 2; i-- > 0;)
-		weir_text_sift(text, i);
 }
 
 /* Renders the next line; false at the end. */
 static bool weir_text_render(struct weir_text *text)
 {
-	struct weir_text_stream *stream;
-
-	if (!text->heaped)
+	if (!text->heap.nr)
 		return false;
-	stream = text->heap[0].stream;
-	if (stream->skipped)
-		weir_text_skipped(&text->out, stream);
-	weir_text_line(&text->out, stream);
-	if (weir_text_stream_next(stream)) {
-		text->heap[0].time = stream->record.time;
-	} else {
-		weir_text_skipped(&text->out, stream);
-		text->heap[0] = text->heap[--text->heaped];
-	}
-	if (text->heaped)
-		weir_text_sift(text, 0);
+	weir_text_step(&text->heap, &text->out);
 	return true;
 }
 
@@ -283,7 +238,7 @@ static int weir_text_add(struct weir_text *text, struct weir_trace *trace,
 static int weir_text_memory(struct weir_text *text)
 {
 	unsigned int i;
-	u64 charge = text->nr * (sizeof(*text->stream) + sizeof(*text->heap)), copies = 0;
+	u64 charge = text->nr * (sizeof(*text->stream) + sizeof(*text->heap.next)), copies = 0;
 	size_t window = min(WEIR_TEXT_WINDOWS / (text->nr + 1), WEIR_TEXT_WINDOW);
 	int err;
 
@@ -304,8 +259,8 @@ static int weir_text_memory(struct weir_text *text)
 	if (err)
 		return err;
 	text->charged = charge;
-	text->heap = calloc(text->nr + 1, sizeof(*text->heap));
-	return text->heap ? 0 : -ENOMEM;
+	text->heap.next = calloc(text->nr + 1, sizeof(*text->heap.next));
+	return text->heap.next ? 0 : -ENOMEM;
 }
 
 /* Every source of the trace, each of which the caller must be allowed to read; in a trace of all
@@ -359,6 +314,6 @@ void weir_text_close(struct weir_text *text)
 	weir_quota_give(text->uid, WEIR_QUOTA_COPIES, text->charged + text->charged_kept);
 	weir_buf_free(&text->kept);
 	free(text->stream);
-	free(text->heap);
+	free(text->heap.next);
 	free(text);
 }

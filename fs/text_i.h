@@ -20,6 +20,9 @@ struct weir_text_stream {
 	size_t window_size;
 	struct weir_walk walk; /* over the window, or the copy's packet */
 	struct weir_record record;
+	bool follow;  /* the ring goes on: */
+	bool open;    /* the packet may get more records, */
+	bool drained; /* and has none for now */
 	char label[80]; /* ` SOURCE CPU ` */
 	unsigned int label_len;
 };
@@ -28,6 +31,22 @@ int weir_text_stream_init(struct weir_text_stream *stream, uid_t uid, bool copy,
 void weir_text_stream_end(struct weir_text_stream *stream);
 void weir_text_stream_rewind(struct weir_text_stream *stream);
 bool weir_text_stream_next(struct weir_text_stream *stream);
+
+void weir_text_stream_more(struct weir_text_stream *stream, const struct weir_state *state);
+
+struct weir_text_next {
+	u64 time; /* of the stream's next record */
+	struct weir_text_stream *stream;
+};
+
+/* Streams by the time of their next record. The caller has room for all of them. */
+struct weir_text_heap {
+	struct weir_text_next *next;
+	unsigned int nr;
+};
+
+void weir_text_heap_add(struct weir_text_heap *heap, struct weir_text_stream *stream);
+bool weir_text_step(struct weir_text_heap *heap, struct weir_buf *out);
 
 void weir_text_label(struct weir_text_stream *stream);
 void weir_text_line(struct weir_buf *out, const struct weir_text_stream *stream);

@@ -3,7 +3,7 @@
  * text_stream: the records of one stream. From a copy, as who opens cpuN gets it; or in constant
  * memory: a window is read from the ring, its records are taken, and the next window starts where a
  * record was cut. Each record is checked as it is taken, so nothing depends on what an earlier read
- * of the same bytes had found.
+ * of the same bytes had found. A stream may be followed: its packet that is open gets more records.
  */
 #include "text_i.h"
 
@@ -16,6 +16,7 @@ static void weir_text_next_packet(struct weir_text_stream *stream)
 		(stream->position | (weir_epoch_subbuf_size(stream->place.state.ring.epoch) - 1)) +
 		1;
 	stream->base = stream->content = 0;
+	stream->open = stream->drained = false;
 	stream->walk.offset = stream->walk.end = 0;
 }
 
@@ -30,10 +31,10 @@ static void weir_text_damaged(struct weir_text_stream *stream)
 static bool weir_text_begin(struct weir_text_stream *stream, size_t len)
 {
 	struct weir_packet header = { 0 };
-	bool open = stream->position + len == stream->place.state.ring.end;
 
 	memcpy(&header, stream->window, min(len, sizeof(header)));
-	stream->content = weir_packet_content(&stream->packet, &header, len, open);
+	stream->open = stream->position + len == stream->place.state.ring.end;
+	stream->content = weir_packet_content(&stream->packet, &header, len, stream->open);
 	stream->walk.offset = WEIR_PACKET_HEADER;
 	stream->walk.time = header.timestamp_begin;
 	if (stream->content)
@@ -82,6 +83,13 @@ static bool weir_text_grow(struct weir_text_stream *stream)
 	return true;
 }
 
+/* All records are taken: the next one will be at `base`. */
+static void weir_text_rest(struct weir_text_stream *stream, size_t base)
+{
+	stream->base = base;
+	stream->walk.offset = stream->walk.end = 0;
+}
+
 /* No record could be taken from the window: it is used up, or cut inside one, or that one is bad.
  */
 static void weir_text_used(struct weir_text_stream *stream)
@@ -89,25 +97,91 @@ static void weir_text_used(struct weir_text_stream *stream)
 	size_t done = weir_align8(stream->base + stream->walk.offset);
 	bool last = stream->base + stream->walk.end == stream->content;
 
-	if (last && stream->walk.offset == stream->walk.end)
-		weir_text_next_packet(stream);
-	else if (last || (done == stream->base && !weir_text_grow(stream)))
+	if (last && stream->walk.offset == stream->walk.end) {
+		stream->drained = stream->follow && stream->open;
+		if (stream->drained)
+			weir_text_rest(stream, done);
+		else
+			weir_text_next_packet(stream);
+	} else if (last || (done == stream->base && !weir_text_grow(stream))) {
 		weir_text_damaged(stream);
-	else
+	} else {
 		stream->base = done;
+	}
 }
 
 /* Finds the next window; false at the stream's end. */
 static bool weir_text_load(struct weir_text_stream *stream)
 {
-	if (stream->content)
+	if (stream->walk.end)
 		weir_text_used(stream);
-	while (stream->position < stream->place.state.ring.end) {
+	while (!stream->drained && stream->position < stream->place.state.ring.end) {
 		if (weir_text_window(stream))
 			return true;
 	}
 	return false;
 }
+
+/* ---- a ring that goes on ----------------------------------------------------------------------*/
+
+/* The ring has got to another moment: records after the last one of a packet that was open. */
+static void weir_text_reopen(struct weir_text_stream *stream)
+{
+	const struct weir_ring_view *ring = &stream->place.state.ring;
+	struct weir_source *source = stream->place.source;
+	unsigned int slot = stream->place.trace->slot, cpu = stream->place.state.cpu;
+	size_t there = min(weir_epoch_subbuf_size(ring->epoch), ring->end - stream->position);
+	struct weir_packet header = { 0 };
+
+	if (source->backend->read(source, slot, cpu, ring->epoch, stream->position, &header,
+				  WEIR_PACKET_HEADER) ||
+	    source->backend->valid_from(source, slot, cpu, ring) > stream->position) {
+		stream->skipped += there - min(there, stream->base);
+		weir_text_next_packet(stream);
+		return;
+	}
+	stream->open = stream->position + there == ring->end;
+	stream->content = weir_packet_content(&stream->packet, &header, there, stream->open);
+	if (!stream->content)
+		weir_text_damaged(stream);
+	else if (stream->content > stream->base)
+		stream->drained = false;
+	else if (!stream->open)
+		weir_text_next_packet(stream);
+}
+
+static void weir_text_go_to(struct weir_text_stream *stream, u64 position)
+{
+	weir_text_next_packet(stream);
+	stream->position = position;
+}
+
+/**
+ * weir_text_stream_more() - a later moment of a stream that is followed
+ * @stream: has given all of its records, or has one that was not taken yet
+ * @state: from weir_state_fix(), later than the last one
+ */
+void weir_text_stream_more(struct weir_text_stream *stream, const struct weir_state *state)
+{
+	bool other = state->ring.epoch != stream->place.state.ring.epoch;
+
+	stream->place.state = *state;
+	stream->packet.latest = stream->walk.latest = state->latest;
+	stream->walk.count = state->count;
+	if (other) { /* what was there is cleared */
+		stream->walk.tid = state->ring.epoch & WEIR_EPOCH_TID;
+		stream->walk.time = 0;
+		weir_text_go_to(stream, state->ring.begin);
+	} else if (stream->position < state->ring.begin) {
+		stream->skipped += state->ring.begin - stream->position -
+				   weir_align8(stream->base + stream->walk.offset);
+		weir_text_go_to(stream, state->ring.begin);
+	} else if (stream->drained && state->ring.end > stream->position + stream->base) {
+		weir_text_reopen(stream);
+	}
+}
+
+/* ---- records ----------------------------------------------------------------------------------*/
 
 /* The next packet of the copy; false at its end. */
 static bool weir_text_unpack(struct weir_text_stream *stream)
@@ -174,6 +248,7 @@ void weir_text_stream_rewind(struct weir_text_stream *stream)
 {
 	stream->position = stream->place.state.ring.begin;
 	stream->base = stream->content = 0;
+	stream->open = stream->drained = false;
 	stream->skipped = 0;
 	stream->walk.offset = stream->walk.end = 0;
 	stream->walk.time = stream->packet.time = 0;

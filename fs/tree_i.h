@@ -71,6 +71,7 @@ enum weir_kind {
 	WEIR_KIND_TEXT,	   /* direct_io, size 0, streamed */
 	WEIR_KIND_DATA,	   /* cached, exact size, never changes */
 	WEIR_KIND_STREAM,  /* direct_io, size 0, consumed: read(2) waits */
+	WEIR_KIND_FOLLOW,  /* direct_io, size 0, non-seekable: what is there, and what comes */
 };
 
 /* What a data file holds: fixed when it is looked up. */
@@ -129,7 +130,7 @@ extern const struct weir_row weir_row_root, weir_row_dot, weir_row_trace, weir_r
 extern const struct weir_row weir_row_status, weir_row_marker;
 extern const struct weir_row weir_row_trace_text, weir_row_source_text;
 extern const struct weir_row weir_row_cpu, weir_row_metadata;
-extern const struct weir_row weir_row_live, weir_row_live_cpu;
+extern const struct weir_row weir_row_live, weir_row_live_cpu, weir_row_trace_live;
 extern const struct weir_row *const weir_control_rows[];
 
 void weir_tree_init(void);

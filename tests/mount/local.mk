@@ -9,6 +9,7 @@ MOUNT_TESTS = \
 	tests/mount/snapshot_load.sh \
 	tests/mount/status.sh \
 	tests/mount/text.sh \
+	tests/mount/text_live.sh \
 	tests/mount/tools.sh \
 	tests/mount/tree.sh \
 	tests/mount/users.sh \
