@@ -92,21 +92,21 @@ bool weir_rules_match(const char *rules, const char *name, size_t len)
 /**
  * weir_rules_match_kernel() - is an event of the kernel wanted?
  * @rules: as above
- * @name: of the event, which begins with WEIR_KERNEL_PROVIDER
+ * @name: of the event, kernel:NAME or one of a module, PROVIDER:NAME
  * @len: bytes of the name
  *
- * Only a rule that names the provider selects one: "*" means every event of the programs, and must not make the
- * machine record each switch between them. A rule that excludes need not.
+ * Only a rule that begins with the event's provider selects one: "*" means every event of the programs, and must
+ * not make the machine record each switch between them. A rule that excludes need not.
  */
 bool weir_rules_match_kernel(const char *rules, const char *name, size_t len)
 {
-	const size_t provider = sizeof(WEIR_KERNEL_PROVIDER) - 1;
-	const char *line, *end;
+	const char *line, *end, *colon = memchr(name, ':', len);
+	const size_t provider = colon ? (size_t)(colon - name) + 1 : len;
 	bool hit = false, exclude;
 
 	while ((line = weir_next_word(&rules, "\n", &end))) {
 		exclude = *line == '!';
-		if (!exclude && ((size_t)(end - line) < provider || memcmp(line, WEIR_KERNEL_PROVIDER, provider)))
+		if (!exclude && ((size_t)(end - line) < provider || memcmp(line, name, provider)))
 			continue;
 		if (weir_glob(line + exclude, end, name, name + len))
 			hit = !exclude;

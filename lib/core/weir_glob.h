@@ -5,8 +5,6 @@
 
 #include "env.h"
 
-#define WEIR_KERNEL_PROVIDER "kernel:"
-
 bool weir_glob(const char *p, const char *end, const char *s, const char *s_end);
 /* Takes the next word that ends at one of `separators`; NULL at the end of the text. */
 const char *weir_next_word(const char **text, const char *separators, const char **end);
