@@ -12,6 +12,7 @@ SOAK_TESTS += \
 EXTRA_DIST += \
 	$(KMOD_TESTS) \
 	tests/kmod/common.sh \
+	tests/kmod/consume.c \
 	tests/kmod/device.h \
 	tests/kmod/fuzz.c \
 	tests/kmod/guest \

@@ -4,7 +4,7 @@
 # limits; the tracing control read while it is written; misuse; load and unload. Long: 1,000,000 calls of misuse.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 kmod_modules
-kmod_programs mapping life latch fuzz uses raw_irq
+kmod_programs mapping life consume latch fuzz uses raw_irq
 calls=${WEIR_FUZZ_CALLS:-$([ -n "$WEIR_SOAK" ] && echo 1000000 || echo 10000)}
 
 cat >"$tmp/run" <<END
@@ -13,6 +13,7 @@ one ktap ./ktap
 busybox insmod weir.ko || exit
 one mapping ./mapping
 one life ./life
+one consume ./consume
 one latch ./latch
 one raw_irq ./raw_irq weir_irq.ko
 echo 0 >/proc/sys/debug/exception-trace
