@@ -110,8 +110,8 @@ END
 	set -- "$tmp"/x/*/*/metadata # what was written decodes
 	[ ! -e "$1" ] || bt "$tmp/x" >/dev/null
 }
-many() { for seed in $(seq "${1:-150}"); do survives "$seed" || return; done; }
-ok "150 dumps damaged at random" many
+many() { for seed in $(seq "$1"); do survives "$seed" || return; done; }
+ok "60 dumps damaged at random" many 60
 
 # ---- a process
 weir_mount

@@ -3,6 +3,7 @@
 KMOD_TESTS = \
 	tests/kmod/module.sh \
 	tests/kmod/events.sh \
+	tests/kmod/crash.sh \
 	tests/kmod/accept.sh
 SOAK_TESTS += \
 	tests/kmod/module.sh \

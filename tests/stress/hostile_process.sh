@@ -39,11 +39,12 @@ rounds() {	# NAME COMMAND...
 	done
 }
 
-# The whole trace, hostile streams and others, in one run. Losses are told on standard error, nothing else.
+# The whole trace, hostile streams and others, in one run. Losses are told on standard error, nothing else. It prints
+# names of events as they are, newlines too: what does not start with a time goes on from the line before.
 babeltrace() {
 	babeltrace2 "$mnt/$1" --clock-seconds >"$tmp/$1.text" 2>"$tmp/$1.err" || { cat "$tmp/$1.err"; return 1; }
 	! grep -Ev 'Tracer (may have )?discarded ' "$tmp/$1.err" || return
-	awk '{ time = substr($1, 2) } time < last { print "line " NR ": " time " after " last; exit 1 } { last = time }' \
+	awk '!/^\[[0-9]+\.[0-9]+\]/ { next } { time = substr($1, 2) } time < last { print "line " NR ": " time " after " last; exit 1 } { last = time }' \
 		"$tmp/$1.text" || return
 	[ "$1" != overwrite ] || grep -q "stress:tick.*$secret" "$tmp/$1.text" || { echo "nothing of the victim"; return 1; }
 }
