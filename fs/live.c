@@ -28,8 +28,7 @@ void weir_live_init(void)
 	pthread_condattr_destroy(&attr);
 }
 
-/* ---- the table: under its lock
- * ------------------------------------------------------------------*/
+/* ---- the table: under its lock ----------------------------------------------------------------*/
 
 static struct list_head *weir_live_bucket(const struct weir_trace *trace,
 					  const struct weir_source *source, unsigned int cpu)
@@ -79,8 +78,7 @@ static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid
 	return live;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------*/
+/* ---- life -------------------------------------------------------------------------------------*/
 
 void weir_live_get(struct weir_live *live)
 {
@@ -224,8 +222,7 @@ u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace
 	return bytes;
 }
 
-/* ---- reading: under the stream's lock
- * -------------------------------------------------------------*/
+/* ---- reading: under the stream's lock ---------------------------------------------------------*/
 
 /* The reader has got so much. Whole packets are taken; the writer may have their room. */
 static void weir_live_took(struct weir_live *live, size_t len)

@@ -44,8 +44,7 @@ static void weir_live_add(struct weir_live_fill *fill, size_t size)
 	batch->packet[batch->nr++].state = *fill->made;
 }
 
-/* ---- what is there
- * -----------------------------------------------------------------------------*/
+/* ---- what is there ----------------------------------------------------------------------------*/
 
 /* The trace has gone to another epoch. Its packets have another uuid, numbers and counts of their
  * own. */
@@ -89,8 +88,7 @@ static bool weir_live_is_there(const struct weir_live_fill *fill)
 	return position < fill->view.end && weir_live_is_sealed(fill, position);
 }
 
-/* ---- one packet
- * --------------------------------------------------------------------------------*/
+/* ---- one packet -------------------------------------------------------------------------------*/
 
 /* What the reader has not taken of the sub-buffers up to the oldest one is overwritten: a number
  * for each. */
@@ -254,8 +252,7 @@ static int weir_live_step(struct weir_live_fill *fill)
 	return 1;
 }
 
-/* ---- the batch's packets
- * -----------------------------------------------------------------------*/
+/* ---- the batch's packets ----------------------------------------------------------------------*/
 
 /* Losses that no packet has told. */
 static void weir_live_losses(struct weir_live_fill *fill)

@@ -13,8 +13,7 @@
  */
 #include "live.h"
 
-/* ---- which CPUs
- * --------------------------------------------------------------------------------*/
+/* ---- which CPUs -------------------------------------------------------------------------------*/
 
 static bool weir_cpus_number(const char **text, unsigned int *cpu)
 {
@@ -71,8 +70,7 @@ static int weir_cpus_parse(const char *text, bool *cpus, const char **why)
 	return -EINVAL;
 }
 
-/* ---- switching
- * ---------------------------------------------------------------------------------*/
+/* ---- switching --------------------------------------------------------------------------------*/
 
 struct weir_switching {
 	struct weir_trace *trace;
@@ -159,8 +157,7 @@ int weir_switch_show(const struct weir_caller *caller, const struct weir_place *
 	return 0;
 }
 
-/* ---- switch_interval
- * ---------------------------------------------------------------------------*/
+/* ---- switch_interval --------------------------------------------------------------------------*/
 
 int weir_switch_interval_store(const struct weir_caller *caller, const struct weir_place *place,
 			       char *text, size_t len, bool append, const char **why)

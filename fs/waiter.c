@@ -35,8 +35,7 @@ static struct {
 	.watched = { &weir_waiting.watched, &weir_waiting.watched },
 };
 
-/* ---- lists: under the lock
- * -----------------------------------------------------------------------*/
+/* ---- lists: under the lock --------------------------------------------------------------------*/
 
 static void weir_wait_watch(struct weir_wait *wait)
 {
@@ -75,8 +74,7 @@ static struct weir_waiter *weir_waiter_find(fuse_req_t req)
 	return NULL;
 }
 
-/* ---- one request
- * ---------------------------------------------------------------------------------*/
+/* ---- one request ------------------------------------------------------------------------------*/
 
 /* Out of its list: now it is the caller's, who answers it. Under the lock. */
 static void weir_waiter_remove(struct weir_waiter *waiter)
@@ -203,8 +201,7 @@ void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll)
 		wait->kind->put(wait);
 }
 
-/* ---- the thread
- * ----------------------------------------------------------------------------------*/
+/* ---- the thread -------------------------------------------------------------------------------*/
 
 /* The first request of a stream, out of its list; NULL: there is none. */
 struct weir_waiter *weir_waiter_take(struct weir_wait *wait)

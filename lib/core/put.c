@@ -110,8 +110,7 @@ char *weir_put_bytes_hex(char *to, const u8 *src, size_t len)
 	return to;
 }
 
-/* ---- strings
- * ------------------------------------------------------------------------------------------*/
+/* ---- strings ----------------------------------------------------------------------------------*/
 
 /* Bytes of the UTF-8 character at `s`, 0 if there is none: no overlong form, no surrogate, nothing
  * above U+10FFFF, and no C1 control character, since terminals obey these. */
