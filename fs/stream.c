@@ -207,6 +207,8 @@ static bool weir_fill_later(struct weir_fill *fill)
 	fill->open = ring.end;
 	ring.end &= ~(size - 1);
 	nr = ring.end > ring.begin ? min((ring.end - ring.begin) / size, room / size) : 0;
+	if (nr && room - nr * size && room - nr * size < WEIR_PACKET_FIRST)
+		nr--; /* what is left must hold the gap's packet */
 	if (!nr)
 		return false;
 	ring.begin = ring.end - nr * size;

@@ -10,6 +10,7 @@ UNIT_TESTS = \
 	tests/unit/registry \
 	tests/unit/relay_user \
 	tests/unit/schema \
+	tests/unit/stream \
 	tests/unit/text \
 	tests/unit/tsdl \
 	tests/unit/walk
@@ -75,6 +76,10 @@ tests_unit_latch_LDADD = $(DAEMON_LIBS)
 tests_unit_registry_SOURCES = tests/unit/daemon.h tests/unit/registry.c
 tests_unit_registry_CPPFLAGS = $(DAEMON_CPPFLAGS)
 tests_unit_registry_LDADD = $(DAEMON_LIBS)
+
+tests_unit_stream_SOURCES = tests/unit/daemon.h tests/unit/stream.c
+tests_unit_stream_CPPFLAGS = $(DAEMON_CPPFLAGS)
+tests_unit_stream_LDADD = $(DAEMON_LIBS)
 
 UNIT_SH_TESTS = tests/unit/kernel.sh
 TESTS += $(UNIT_SH_TESTS)
