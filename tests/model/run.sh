@@ -20,7 +20,8 @@ holds|-DLIMIT=9 -DDISCARD|discard: a consumer; all is read or counted
 holds|-DLIMIT=3 -DEPOCHS=2 -DREADER|a new trace: a reader of either
 holds|-DLIMIT=1 -DEPOCHS=2 -DREADER -DSTEPS|a new trace: the reader load by load
 holds|-DLIMIT=4 -DEPOCHS=2 -DCLOCK|a new trace: time never goes back
-fails|-DLIMIT=12 -DCLAIM_OUTSIDE|claim stored outside the section
+fails|-DLIMIT=12 -DCLAIM_OUTSIDE -DTORN|claim stored outside the section: torn reads
+fails|-DLIMIT=12 -DCLAIM_OUTSIDE|claim stored outside the section: words that contradict each other
 fails|-DLIMIT=12 -DHEADER_OUTSIDE|the old header stored outside the section
 fails|-DLIMIT=9 -DREADER -DNO_RECHECK|the reader does not load claim again
 fails|-DLIMIT=9 -DREADER -DNO_BARRIER|claim may become visible after the words
