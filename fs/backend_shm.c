@@ -237,7 +237,8 @@ static u64 weir_shm_switches(struct weir_source *source)
 static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, const struct weir_shm_memory *memory)
 {
 	const struct weir_process *process = (const struct weir_process *)memory->map;
-	u64 done = source->schemas.bytes, committed = smp_load_acquire(&process->schema_bytes);
+	u64 done = source->schemas.bytes;
+	u64 committed = smp_load_acquire(&process->schema_bytes); /* parse:A */
 	u64 len = min(committed, (u64)WEIR_SCHEMA_SIZE), cost;
 	void *log;
 	int err;

@@ -14,7 +14,7 @@
  *    old epoch (reset; writers of either trace see which one it was on the way to). Readers cope with each: see
  *    weir_ring.h.
  *  - position is the last store and one word: the record exists or it does not, whenever the thread dies.
- *  - x86 keeps stores in order, which gives switch:A, append:B and reset:C.
+ *  - x86 keeps stores in order, which gives switch:A, append:B, reset:C and reset:G.
  *
  * A thread that is not registered has cpu_id < 0, fails the first compare and aborts: its caller then takes the
  * locked ring. The sections stand in functions of libweir, which is never unloaded (-z nodelete): rseq_cs may

@@ -76,7 +76,9 @@ static inline __attribute__((always_inline)) int weir_append_once(const struct w
 		return -1;
 	position = READ_ONCE(ring->position);
 	begin = READ_ONCE(ring->begin);
-	__asm__ __volatile__("" ::: "memory"); /* the clock is read between load and commit */
+	/* The clock is read between load and commit. RDTSC may run ahead of the loads, but not ahead of an
+	 * interrupt, and without one nobody else runs on this CPU. */
+	__asm__ __volatile__("" ::: "memory");
 	time = weir_clock();
 	if (unlikely(!weir_ring_fits(subbuf_mask, position, begin, time, len)))
 		return -1;

@@ -161,6 +161,7 @@ void weir_schema_add(struct weir_site *site)
 	if (id < 0) {
 		id = (int)weir_client_state.nr_events++;
 		weir_client_state.schema_bytes = bytes + (size_t)size;
+		/* log:A / parse:A   the descriptor before the size of the log (fs/backend_shm.c) */
 		__atomic_store_n(&weir_client_state.process->schema_bytes, weir_client_state.schema_bytes,
 				 __ATOMIC_RELEASE);
 	}

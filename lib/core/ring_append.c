@@ -124,10 +124,11 @@ void weir_ring_lose(struct weir_ring *ring, u64 epoch)
 static void weir_ring_reset_locked(struct weir_ring *ring, u64 epoch)
 {
 	WRITE_ONCE(ring->position, weir_ring_empty(epoch));
-	smp_wmb(); /* before claim, as a section stores them */
+	smp_wmb(); /* reset:C: left half-way it must not look like an empty ring of the old epoch */
 	WRITE_ONCE(ring->claim, 0);
 	WRITE_ONCE(ring->begin, 0);
 	smp_store_release(&ring->epoch, epoch); /* reset:C */
+	smp_wmb(); /* reset:G */
 }
 
 /* The record itself, and zeros up to the next multiple of 8, so that no old byte lies between records. */

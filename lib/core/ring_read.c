@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * ring, reading: sample, copy (the caller's), validate. That writes nothing, so any number of readers, at
- * any time, leave the writer alone; the one who consumes publishes how far it has come, for the discard check. Every word here may have been written by a hostile process: it is read
- * once and bounded. Labels: weir_ring.h.
+ * any time, leave the writer alone; the one who consumes publishes how far it has come, for the discard check.
+ * Every word here may have been written by a hostile process: it is read once and bounded. Labels: weir_ring.h.
  */
 #include "weir_ring.h"
 
@@ -23,15 +23,16 @@ static u64 weir_ring_oldest(u64 epoch, u64 claim)
 }
 
 /* position, and the claim that stood when it was loaded: claim only grows until a reset takes it back to 0, so
- * the same value before and after, other than 0, is that. A switch between the loads is rare, a few in a row are not the work of an honest writer. */
+ * the same value before and after, other than 0, is that. A switch between the loads is rare, a few in a row
+ * are not the work of an honest writer. */
 static int weir_ring_pair(const struct weir_ring *ring, u64 *position, u64 *claim)
 {
 	int tries;
 
 	for (tries = 0; tries < 16; tries++) {
-		*claim = smp_load_acquire(&ring->claim);
+		*claim = smp_load_acquire(&ring->claim); /* pair:A */
 		*position = smp_load_acquire(&ring->position); /* sample:B */
-		if (READ_ONCE(ring->claim) == *claim)
+		if (READ_ONCE(ring->claim) == *claim) /* pair:A */
 			return 0;
 	}
 	return -EIO;
@@ -83,7 +84,7 @@ u64 weir_ring_valid_from(const struct weir_ring *ring, const struct weir_ring_vi
 
 	smp_rmb(); /* valid:A: the copy's loads come before these */
 	claim = READ_ONCE(ring->claim);
-	smp_rmb();
+	smp_rmb(); /* valid:G */
 	if (READ_ONCE(ring->epoch) != view->epoch || claim < view->end)
 		return ~0ull;
 	return weir_ring_oldest(view->epoch, claim);

@@ -17,11 +17,15 @@
  *
  *   switch:A / valid:A   claim raised before any byte of the new sub-buffer is stored; the reader loads claim
  *                        after it has copied: bytes that the copy saw overwritten are above the old claim
+ *   switch:A / pair:A    claim raised before position goes beyond it; the reader loads claim, position, claim: the
+ *                        same claim twice is the one that stood with that position
  *   append:B / sample:B  record bytes stored before position; position loaded before the bytes are copied
  *   reset:C  / sample:C  position and claim reset before the epoch is stored; the epoch is loaded first, and
  *                        again after the copy
  *   reset:C  / load:C    the same for a writer: epoch, position, clock are loaded in this order. A position of
  *                        another epoch might come round to the same value, with a clock from before
+ *   reset:G  / valid:G   the epoch stored before claim is raised in it; the reader loads claim, then the epoch, so
+ *                        a claim of the next epoch is not taken for this one's
  *   consume:D / plan:D   the reader's copy before consumed is stored; the writer loads consumed before it stores
  *                        where that makes room. consumed is stored before its epoch and loaded after it, so one
  *                        epoch's is never taken for a later one's
