@@ -43,7 +43,7 @@ static int weir_pread(int fd, void *dst, size_t len, u64 offset)
 	return 0;
 }
 
-/* ---- the ring's bytes: a relay whose frames are extents of the file ---------------------------------------*/
+/* ---- the ring's bytes: a relay whose frames are extents of the file ---------------------------*/
 
 struct weir_extents {
 	int fd;
@@ -94,7 +94,7 @@ static int weir_shm_copy(const struct weir_shm_memory *memory, unsigned int slot
 	return err;
 }
 
-/* ---- the backend: the memory while there is one, images afterwards ----------------------------------------*/
+/* ---- the backend: the memory while there is one, images afterwards ----------------------------*/
 
 /* A ring of this epoch fits into what the process has reserved for it. */
 static bool weir_shm_has(const struct weir_shm_memory *memory, unsigned int slot, unsigned int cpu, u64 epoch)
@@ -166,7 +166,7 @@ static u64 weir_shm_valid_from(struct weir_source *source, unsigned int slot, un
 	return from;
 }
 
-/* ---- consuming --------------------------------------------------------------------------------------------*/
+/* ---- consuming --------------------------------------------------------------------------------*/
 
 static void weir_shm_consume(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
 			     u64 position)
@@ -231,7 +231,7 @@ static u64 weir_shm_switches(struct weir_source *source)
 	return count;
 }
 
-/* ---- schemas ----------------------------------------------------------------------------------------------*/
+/* ---- schemas ----------------------------------------------------------------------------------*/
 
 /* What was committed and not parsed yet, copied, so that it holds still. Its cost is the user's. */
 static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, const struct weir_shm_memory *memory)
@@ -300,7 +300,7 @@ u64 weir_shm_schemas_cost(struct weir_shm *shm)
 	return cost;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------*/
+/* ---- life -------------------------------------------------------------------------------------*/
 
 static void weir_shm_release(struct weir_shm_memory *memory)
 {

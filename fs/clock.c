@@ -46,7 +46,7 @@ static u64 weir_tsc(void)
 #define WEIR_HAVE_TSC false
 #endif
 
-/* ---- is the TSC a clock? ----------------------------------------------------------------------------------*/
+/* ---- is the TSC a clock? ----------------------------------------------------------------------*/
 
 /* Does a line of the file that starts with `start` have this word? */
 static bool weir_file_word(const char *path, const char *start, const char *word)
@@ -74,7 +74,7 @@ static bool weir_tsc_trusted(void)
 	       weir_file_word("/proc/cpuinfo", "flags", "nonstop_tsc");
 }
 
-/* ---- calibration ------------------------------------------------------------------------------------------*/
+/* ---- calibration ------------------------------------------------------------------------------*/
 
 struct weir_sample {
 	u64 clock; /* the middle of the bracket */
@@ -142,7 +142,7 @@ u64 weir_clock_now(void)
 	return weir_clock_read(CLOCK_MONOTONIC);
 }
 
-/* ---- constants --------------------------------------------------------------------------------------------*/
+/* ---- constants --------------------------------------------------------------------------------*/
 
 static void weir_clock_boot_id(u8 uuid[16])
 {

@@ -40,7 +40,7 @@ static u64 weir_now_ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-/* ---- one connection ---------------------------------------------------------------------------------------*/
+/* ---- one connection ---------------------------------------------------------------------------*/
 
 static void weir_connections_count(int change)
 {
@@ -236,7 +236,7 @@ int weir_connections_expire(void)
 	return next == ~0ull ? -1 : (int)(next - now);
 }
 
-/* ---- the socket -------------------------------------------------------------------------------------------*/
+/* ---- the socket -------------------------------------------------------------------------------*/
 
 static int weir_socket_bind(int fd, const char *path)
 {

@@ -96,7 +96,7 @@ void weir_control_free_slot(unsigned int slot)
 	memset(&weir_tracing.config.slot[slot], 0, sizeof(struct weir_slot));
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------*/
+/* ---- opening ----------------------------------------------------------------------------------*/
 
 static int weir_control_lock(int fd)
 {

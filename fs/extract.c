@@ -14,7 +14,7 @@
 #define WEIR_EXTRACT_AHEAD (1ull << 47) /* a record is no later than this after its packet's begin */
 #define WEIR_EXTRACT_NAMES 1000u
 
-/* ---- the memory as a backend ------------------------------------------------------------------------------*/
+/* ---- the memory as a backend ------------------------------------------------------------------*/
 
 struct weir_extract_memory {
 	const struct weir_extract_source *from;
@@ -100,7 +100,7 @@ static const struct weir_backend weir_backend_extract = {
 	.schemas = weir_extract_schemas,
 };
 
-/* ---- classes ----------------------------------------------------------------------------------------------*/
+/* ---- classes ----------------------------------------------------------------------------------*/
 
 /* Those before the first bad entry stay. */
 static int weir_extract_log(struct weir_source *source, struct weir_extract_memory *memory)
@@ -123,7 +123,7 @@ static int weir_extract_log(struct weir_source *source, struct weir_extract_memo
 	return 0;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------*/
+/* ---- files ------------------------------------------------------------------------------------*/
 
 static int weir_extract_fill(struct weir_place *place, int (*fill)(const struct weir_place *, int), int dir,
 			     const char *name)
@@ -163,7 +163,7 @@ static int weir_extract_new_dir(int parent, const char *name)
 	return weir_extract_mkdir(parent, more);
 }
 
-/* ---- one slot ---------------------------------------------------------------------------------------------*/
+/* ---- one slot ---------------------------------------------------------------------------------*/
 
 /* The streams of a source in a slot: what of it can be sampled. */
 struct weir_extract_slot {
@@ -278,7 +278,7 @@ static int weir_extract_slot(struct weir_source *source, unsigned int n, u64 epo
 	return err;
 }
 
-/* ---- a source ---------------------------------------------------------------------------------------------*/
+/* ---- a source ---------------------------------------------------------------------------------*/
 
 static bool weir_extract_epoch_sane(u64 epoch)
 {

@@ -38,7 +38,7 @@ u64 weir_frozen_bytes(void)
 	return __atomic_load_n(&weir_frozen_total, __ATOMIC_RELAXED);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------*/
+/* ---- memory -----------------------------------------------------------------------------------*/
 
 static int weir_frozen_reserve(u64 bytes)
 {
@@ -116,7 +116,7 @@ void weir_frozen_release(struct weir_frozen *frozen)
 	weir_rcu_call(&data->rcu, weir_frozen_reclaim);
 }
 
-/* ---- the moment -------------------------------------------------------------------------------------------------*/
+/* ---- the moment -------------------------------------------------------------------------------*/
 
 /* Every ring of a source; false: there is nothing. */
 static bool weir_freeze_source(struct weir_freeze *freeze, size_t i)
@@ -198,7 +198,7 @@ int weir_freeze_sample(struct weir_freeze *freeze)
 	return 0;
 }
 
-/* ---- copying ------------------------------------------------------------------------------------------------------*/
+/* ---- copying ----------------------------------------------------------------------------------*/
 
 /* Gives each ring its place; returns the bytes. Large rings begin with a huge page. */
 static size_t weir_freeze_layout(struct weir_frozen *frozen)
@@ -372,7 +372,7 @@ void weir_freeze_end(struct weir_freeze *freeze)
 	weir_free(freeze->frozen);
 }
 
-/* ---- the backend -----------------------------------------------------------------------------------------------------*/
+/* ---- the backend ------------------------------------------------------------------------------*/
 
 static const struct weir_kept *weir_frozen_ring(const struct weir_source *source, unsigned int cpu)
 {

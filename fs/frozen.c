@@ -37,7 +37,7 @@ static size_t weir_image_rings(void)
 	return (size_t)weir_daemon.nr_cpus + 1;
 }
 
-/* ---- making one -------------------------------------------------------------------------------------------*/
+/* ---- making one -------------------------------------------------------------------------------*/
 
 /* Ring by ring what is to be kept; returns the bytes of data. */
 static size_t weir_image_measure(struct weir_image *image, bool *any)
@@ -164,7 +164,7 @@ void weir_image_free(struct weir_image *image)
 	weir_free(image);
 }
 
-/* ---- joining and leaving ------------------------------------------------------------------------------------*/
+/* ---- joining and leaving ----------------------------------------------------------------------*/
 
 static void weir_image_reclaim(struct rcu_head *head)
 {
@@ -290,7 +290,7 @@ void weir_image_sweep(struct weir_source *source)
 	weir_source_drop(source);
 }
 
-/* ---- reading: under RCU ---------------------------------------------------------------------------------------*/
+/* ---- reading: under RCU -----------------------------------------------------------------------*/
 
 static const struct weir_kept *weir_image_ring(const struct weir_image *image, unsigned int cpu, u64 epoch)
 {

@@ -90,7 +90,7 @@ struct weir_live {
 	struct weir_wait wait;
 };
 
-/* ---- live.c ------------------------------------------------------------------------------------*/
+/* ---- live.c -----------------------------------------------------------------------------------*/
 
 void weir_live_init(void);
 int weir_live_open(const struct weir_caller *caller, const struct weir_place *place,
@@ -104,18 +104,18 @@ u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace
 		       unsigned int cpu);
 void weir_live_sweep(bool all);
 
-/* ---- live_packet.c: under the stream's lock -----------------------------------------------------*/
+/* ---- live_packet.c: under the stream's lock ---------------------------------------------------*/
 
 int weir_live_fill(struct weir_live *live);
 
-/* ---- live_batch.c: under the stream's lock ------------------------------------------------------*/
+/* ---- live_batch.c: under the stream's lock ----------------------------------------------------*/
 
 int weir_live_make_batch(struct weir_live *live, u64 epoch);
 void weir_live_drop_batch(struct weir_live *live);
 bool weir_live_batch_full(const struct weir_live_batch *batch, u64 epoch);
 size_t weir_live_portion(const struct weir_live_batch *batch, size_t len);
 
-/* ---- waiter.c ----------------------------------------------------------------------------------*/
+/* ---- waiter.c ---------------------------------------------------------------------------------*/
 
 struct weir_waiter {
 	struct list_head list; /* of what it waits for */
@@ -138,7 +138,7 @@ void weir_waiter_kick(void);
 int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len);
 void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll);
 
-/* ---- switch.c ----------------------------------------------------------------------------------*/
+/* ---- switch.c ---------------------------------------------------------------------------------*/
 
 int weir_switch_store(const struct weir_caller *caller, const struct weir_place *place, char *text,
 		      size_t len, bool append, const char **why);

@@ -16,7 +16,7 @@ struct weir_marker {
 	u8 record[WEIR_RECORD_MAX];
 };
 
-/* ---- reading ----------------------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 static int weir_marker_sample(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch,
 			      struct weir_ring_view *view)
@@ -103,7 +103,7 @@ static const struct weir_backend weir_backend_marker = {
 	.destroy = weir_marker_destroy,
 };
 
-/* ---- writing ----------------------------------------------------------------------------------------------*/
+/* ---- writing ----------------------------------------------------------------------------------*/
 
 int weir_marker_describe(struct weir_source *source)
 {

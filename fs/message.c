@@ -16,7 +16,7 @@
 #define SO_PEERPIDFD 77
 #endif
 
-/* ---- descriptors that came along --------------------------------------------------------------------------*/
+/* ---- descriptors that came along --------------------------------------------------------------*/
 
 struct weir_closing {
 	int fd;
@@ -68,7 +68,7 @@ void weir_close_foreign(struct weir_connection *connection, int fd)
 		weir_free(closing);
 }
 
-/* ---- the message ------------------------------------------------------------------------------------------*/
+/* ---- the message ------------------------------------------------------------------------------*/
 
 /* Takes the descriptors out of what was received; returns how many there were. */
 static int weir_message_fds(struct msghdr *msg, int fds[WEIR_HELLO_FDS])
@@ -119,7 +119,7 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 	return -EPROTO;
 }
 
-/* ---- who it is --------------------------------------------------------------------------------------------*/
+/* ---- who it is --------------------------------------------------------------------------------*/
 
 /* A descriptor of the process, -1 if it has ended already. The kernel's own answer is about the process that
  * connected, whatever has become of its number; before Linux 6.5 the number has to do. A process of a pid

@@ -22,7 +22,7 @@ void weir_news_tell(struct weir_trace *trace, struct weir_source *source);
 /* A process has attached, or a trace records others or other events than before: look at positions soon. */
 void weir_news_hurry(void);
 
-/* ---- for the doorbell's thread ------------------------------------------------------------------------------*/
+/* ---- for the doorbell's thread ----------------------------------------------------------------*/
 
 enum weir_news_what {
 	WEIR_NEWS_NOTHING, /* it is `until` */

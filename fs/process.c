@@ -38,7 +38,7 @@ static void weir_pid_remove(struct weir_shm *shm)
 	*place = shm->next;
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------------*/
+/* ---- the end ----------------------------------------------------------------------------------*/
 
 struct weir_keeping {
 	struct weir_trace *trace;
@@ -114,7 +114,7 @@ static void weir_process_ended(struct weir_watch *watch)
 	weir_process_end(container_of(watch, struct weir_shm, watch));
 }
 
-/* ---- the beginning ----------------------------------------------------------------------------------------*/
+/* ---- the beginning ----------------------------------------------------------------------------*/
 
 /* As /proc/PID is owned: a program that may not be looked into by its user belongs to root. The number is this
  * process's if it still runs afterwards. */

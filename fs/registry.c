@@ -26,7 +26,7 @@ struct weir_registry weir_registry = {
 	.sources = CDS_LIST_HEAD_INIT(weir_registry.sources),
 };
 
-/* ---- traces -----------------------------------------------------------------------------------------------*/
+/* ---- traces -----------------------------------------------------------------------------------*/
 
 static void weir_trace_reclaim(struct rcu_head *head)
 {
@@ -101,7 +101,7 @@ unsigned int weir_traces(struct weir_trace *traces[WEIR_SLOTS])
 	return count;
 }
 
-/* ---- sources ----------------------------------------------------------------------------------------------*/
+/* ---- sources ----------------------------------------------------------------------------------*/
 
 static void weir_source_reclaim(struct rcu_head *head)
 {
@@ -342,7 +342,7 @@ void weir_source_drop(struct weir_source *source)
 	weir_source_put(source);
 }
 
-/* ---- a source in a trace ------------------------------------------------------------------------------------*/
+/* ---- a source in a trace ----------------------------------------------------------------------*/
 
 /**
  * weir_source_sample() - one moment of a ring

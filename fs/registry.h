@@ -114,7 +114,7 @@ u64 weir_trace_dropped(struct weir_trace *trace);    /* ended sources dropped fo
  * -EDQUOT no memory left to the owner. `pid`: of the writing thread, also the context. */
 int weir_trace_mark(struct weir_trace *trace, const char *text, size_t len, pid_t pid);
 
-/* ---- sources ----------------------------------------------------------------------------------------------*/
+/* ---- sources ----------------------------------------------------------------------------------*/
 
 struct weir_source *weir_source_find(const char *name); /* a process; with a reference, or NULL */
 /* The source `name` as seen in a trace: a process that the trace records, or the trace's own marker-0 (every
@@ -137,7 +137,7 @@ int weir_source_sample(struct weir_source *source, struct weir_trace *trace, uns
 		       struct weir_ring_view *view);
 void weir_source_uuid(const struct weir_source *source, const struct weir_trace *trace, u64 epoch, u8 uuid[16]);
 
-/* ---- the daemon's constants, set before any thread starts ----------------------------------------------------*/
+/* ---- the daemon's constants, set before any thread starts -------------------------------------*/
 
 struct weir_daemon {
 	char rundir[256];

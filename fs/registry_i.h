@@ -29,7 +29,7 @@ struct weir_registry {
 };
 extern struct weir_registry weir_registry;
 
-/* ---- registry.c ---------------------------------------------------------------------------------------*/
+/* ---- registry.c -------------------------------------------------------------------------------*/
 
 struct weir_source *weir_source_new(const char *comm, pid_t pid, uid_t uid, const struct weir_backend *backend,
 				    void *private);
@@ -38,12 +38,12 @@ void weir_source_add(struct weir_source *source);  /* locked; finds the name tha
 void weir_source_drop(struct weir_source *source); /* locked */
 void weir_trace_drop(struct weir_trace *trace);	   /* locked; when it is out of the slots */
 
-/* ---- trace.c ---------------------------------------------------------------------------------------------*/
+/* ---- trace.c ----------------------------------------------------------------------------------*/
 
 int weir_trace_check_name(const char *name, const char **why);
 struct weir_trace *weir_trace_new(const char *name, uid_t uid, gid_t gid, bool all);
 
-/* ---- trace.c: locked ------------------------------------------------------------------------------------*/
+/* ---- trace.c: locked --------------------------------------------------------------------------*/
 
 void weir_trace_publish(struct weir_trace *trace);
 u64 weir_trace_new_epoch(u64 bits); /* with this geometry */
@@ -59,7 +59,7 @@ u64 weir_trace_new_epoch(u64 bits); /* with this geometry */
 		weir_err;                                                                                \
 	})
 
-/* ---- control.c: the tracing control, locked ---------------------------------------------------------------*/
+/* ---- control.c: the tracing control, locked ---------------------------------------------------*/
 
 int weir_control_open(const char *path);
 void weir_control_close(void);
@@ -69,12 +69,12 @@ void weir_control_slot(const struct weir_trace *trace);
 void weir_control_free_slot(unsigned int slot);
 void weir_control_publish(void);
 
-/* ---- rules.c: text that owners write, made canonical. 0 or -errno and why -----------------------------------*/
+/* ---- rules.c: text that owners write, made canonical. 0 or -errno and why ---------------------*/
 
 int weir_rules_parse(const char *text, char rules[WEIR_RULES_SIZE], const char **why);
 int weir_processes_parse(const char *text, char processes[WEIR_PROCESSES_SIZE], const char **why);
 
-/* ---- clock.c --------------------------------------------------------------------------------------------*/
+/* ---- clock.c ----------------------------------------------------------------------------------*/
 
 int weir_clock_init(const char *name);
 
@@ -92,7 +92,7 @@ int weir_watch_add(struct weir_watch *watch);
 void weir_watch_remove(struct weir_watch *watch); /* and closes the descriptor */
 void weir_watch_pause(struct weir_watch *watch, bool pause);
 
-/* ---- connection.c -----------------------------------------------------------------------------------------*/
+/* ---- connection.c -----------------------------------------------------------------------------*/
 
 int weir_connections_open(const char *path);
 int weir_connections_expire(void);   /* drops the silent; ms until it has to be called again, -1: never */
@@ -100,7 +100,7 @@ void weir_connections_close(void);
 bool weir_connections_waiting(void); /* any thread */
 void weir_connections_drain(void);
 
-/* ---- process.c: attached processes; only the attach thread ---------------------------------------------------*/
+/* ---- process.c: attached processes; only the attach thread ------------------------------------*/
 
 struct weir_shm;
 
@@ -118,7 +118,7 @@ struct weir_hello {
 void weir_process_attach(struct weir_hello *hello);
 void weir_processes_close(void);
 
-/* ---- backend_shm.c, memfds.c ------------------------------------------------------------------------------*/
+/* ---- backend_shm.c, memfds.c ------------------------------------------------------------------*/
 
 struct weir_image;
 
@@ -151,7 +151,7 @@ u64 weir_shm_schemas_cost(struct weir_shm *shm);
 void weir_shm_abandon(struct weir_shm *shm); /* one that has no source */
 void weir_shm_forget(struct weir_shm *shm);			    /* the memory, after the images are in place */
 
-/* ---- backend_kmod.c: nothing happens in any of these while the module is not used ------------------------------*/
+/* ---- backend_kmod.c: nothing happens in any of these while the module is not used -------------*/
 
 /* The module's device, as system calls: tests bring their own. 0, a descriptor, or -errno. */
 struct weir_device {
@@ -173,7 +173,7 @@ void weir_kmod_join(struct weir_source *source);      /* locked */
 void weir_kmod_stop(void);
 void weir_kmod_close(void);
 
-/* ---- frozen.c: what a ring held -----------------------------------------------------------------------------*/
+/* ---- frozen.c: what a ring held ---------------------------------------------------------------*/
 
 struct weir_kept {
 	u64 begin, end, lost;
@@ -184,7 +184,7 @@ int weir_kept_sample(const struct weir_kept *ring, u64 epoch, struct weir_ring_v
 /* Positions outside of what is kept read as zeros. */
 void weir_kept_read(const struct weir_kept *ring, const u8 *data, u64 position, void *dst, size_t len);
 
-/* ---- frozen.c: what ended processes held ------------------------------------------------------------------*/
+/* ---- frozen.c: what ended processes held ------------------------------------------------------*/
 
 struct weir_image *weir_image_make(struct weir_source *source, struct weir_trace *trace, u64 epoch, bool *full);
 bool weir_image_add(struct weir_image *image, struct weir_trace *trace); /* locked; false: the trace is gone */
@@ -199,7 +199,7 @@ int weir_image_read(const struct weir_image *image, unsigned int cpu, u64 epoch,
 		    size_t len);
 u64 weir_image_valid_from(const struct weir_image *image, unsigned int cpu, const struct weir_ring_view *view);
 
-/* ---- marker.c ---------------------------------------------------------------------------------------------*/
+/* ---- marker.c ---------------------------------------------------------------------------------*/
 
 int weir_marker_new(struct weir_trace *trace, struct weir_source **source);
 int weir_marker_describe(struct weir_source *source); /* its class */

@@ -29,7 +29,7 @@ u64 weir_trace_new_epoch(u64 bits)
 	return weir_control_counter() << WEIR_EPOCH_COUNTER_SHIFT | (bits & WEIR_GEOMETRY_MASK);
 }
 
-/* ---- create -----------------------------------------------------------------------------------------------*/
+/* ---- create -----------------------------------------------------------------------------------*/
 
 int weir_trace_check_name(const char *name, const char **why)
 {
@@ -138,7 +138,7 @@ int weir_trace_create(const char *name, uid_t uid, gid_t gid, bool all, const ch
 	return err;
 }
 
-/* ---- remove, clear ----------------------------------------------------------------------------------------*/
+/* ---- remove, clear ----------------------------------------------------------------------------*/
 
 /**
  * weir_trace_drop() - a trace that is in no slot any more lets go of what it has
@@ -208,7 +208,7 @@ int weir_trace_clear(struct weir_trace *trace)
 	return weir_trace_locked(trace, weir_trace_clear_locked(trace));
 }
 
-/* ---- marker -----------------------------------------------------------------------------------------------*/
+/* ---- marker -----------------------------------------------------------------------------------*/
 
 /* The trace's marker with a reference, made on the first line. */
 static int weir_trace_marker_locked(struct weir_trace *trace, struct weir_source **marker, u64 *epoch)

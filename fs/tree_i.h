@@ -206,7 +206,7 @@ void weir_copy_close(struct weir_copy *copy);
 void weir_copy_sweep(bool all);
 u64 weir_copy_bytes(void);
 
-/* ---- passthrough.c: files that the kernel reads by itself --------------------------------------*/
+/* ---- passthrough.c: files that the kernel reads by itself -------------------------------------*/
 
 void weir_passthrough_start(struct fuse_session *session);
 void weir_passthrough_stop(void);
@@ -239,7 +239,7 @@ void weir_text_replied(struct weir_text *text);
 void weir_text_close(struct weir_text *text);
 void weir_text_free_spares(void);
 
-/* ---- available_events.c ------------------------------------------------------------------------*/
+/* ---- available_events.c -----------------------------------------------------------------------*/
 
 int weir_available_events_show(const struct weir_caller *caller, const struct weir_place *place,
 			       struct weir_buf *out);

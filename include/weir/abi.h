@@ -168,7 +168,7 @@ struct weir_control {
 	struct weir_config copy[2];
 };
 
-/* ---- buffer control -----------------------------------------------------------------------------------*/
+/* ---- buffer control ---------------------------------------------------------------------------*/
 
 /* One ring. Three lines, one a kind of writer. */
 struct weir_ring {
@@ -424,7 +424,7 @@ struct weir_anchor_ring {
 
 #define WEIR_ANCHOR_RINGS 128u /* 4096 / sizeof(struct weir_anchor_ring) */
 
-/* ---- records and packets (CTF 1.8) ----------------------------------------------------------------------*/
+/* ---- records and packets (CTF 1.8) ------------------------------------------------------------*/
 
 #define WEIR_CTF_MAGIC 0xc1fc1fc1u
 #define WEIR_PACKET_HEADER 84u /* bytes that count */

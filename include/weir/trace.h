@@ -35,7 +35,7 @@
 extern "C" {
 #endif
 
-/* ---- what an object and libweir say to each other ------------------------------------------------------*/
+/* ---- what an object and libweir say to each other ---------------------------------------------*/
 
 #define WEIR_SITE_FIELDS 1u /* text is from weir_trace_fields: weir_type(name, ...) */
 #define WEIR_SITE_GUARD 2u  /* weir_enabled: has no fields and no schema */
@@ -158,7 +158,7 @@ WEIR_INLINE void weir_switch(void)
 		client->switch_all();
 }
 
-/* ---- fields ---------------------------------------------------------------------------------------------*/
+/* ---- fields -----------------------------------------------------------------------------------*/
 
 #define WEIR_PUT(name, type)                                                                             \
 	WEIR_INLINE void weir_put_##name(struct weir_cursor *cursor, type value)                         \
@@ -459,7 +459,7 @@ template <class Tag> typename site_of<Tag>::listed site_of<Tag>::entry;
 
 #endif /* __cplusplus */
 
-/* ---- the API ----------------------------------------------------------------------------------------------*/
+/* ---- the API ----------------------------------------------------------------------------------*/
 
 /**
  * weir_trace() - an event whose fields are its arguments

@@ -30,7 +30,7 @@
 
 #define WEIR_STRIDE_SHIFT_MIN 20u
 
-/* ---- memory -------------------------------------------------------------------------------------------*/
+/* ---- memory -----------------------------------------------------------------------------------*/
 
 /* Making a file larger than RLIMIT_FSIZE would end the program by SIGXFSZ. */
 static bool weir_size_allowed(size_t size)
@@ -181,7 +181,7 @@ void weir_client_detach(void)
 	mremap(process, c->process_size, c->process_size, MREMAP_MAYMOVE | MREMAP_FIXED, c->process);
 }
 
-/* ---- the message --------------------------------------------------------------------------------------*/
+/* ---- the message ------------------------------------------------------------------------------*/
 
 static bool weir_peer_is_trusted(int fd)
 {
@@ -240,7 +240,7 @@ static int weir_tell_daemon(int control_fd, int buffers_fd)
 	return err;
 }
 
-/* ---- attach -------------------------------------------------------------------------------------------*/
+/* ---- attach -----------------------------------------------------------------------------------*/
 
 /* Sites that were listed before there was a log. */
 static void weir_describe_all(void)

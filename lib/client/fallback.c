@@ -74,7 +74,7 @@ void weir_fallback_forked(void)
 		weir_fallback_holder = 0;
 }
 
-/* ---- its bytes: one frame, the whole ring ------------------------------------------------------------------*/
+/* ---- its bytes: one frame, the whole ring -----------------------------------------------------*/
 
 static void *weir_extra_populate(void *priv, size_t offset)
 {

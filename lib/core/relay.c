@@ -86,7 +86,7 @@ static struct weir_relay_page *weir_relay_find(struct weir_relay *relay,
 	return page;
 }
 
-/* ---- self-test ----------------------------------------------------------------------------------------*/
+/* ---- self-test --------------------------------------------------------------------------------*/
 
 static bool weir_relay_near(const struct weir_relay *relay, const struct weir_relay_page *page,
 			    size_t offset)
@@ -199,7 +199,7 @@ static void weir_relay_judge_read(struct weir_relay *relay, struct weir_relay_cu
 	cursor->next = offset + len == relay->size ? 0 : offset + len;
 }
 
-/* ---- frames -------------------------------------------------------------------------------------------*/
+/* ---- frames -----------------------------------------------------------------------------------*/
 
 /* The page's frame for writing. Of two writers that nest here, the later one gives its own frame back. */
 static void *weir_relay_populate(struct weir_relay *relay, struct weir_relay_page *page)
@@ -243,7 +243,7 @@ static int weir_relay_populate_all(struct weir_relay *relay, struct weir_relay_p
 	}
 }
 
-/* ---- the wrappers -------------------------------------------------------------------------------------*/
+/* ---- the wrappers -----------------------------------------------------------------------------*/
 
 /* From the page that was written last. */
 static int weir_relay_write_from(struct weir_relay *relay, struct weir_relay_page *page, size_t offset,

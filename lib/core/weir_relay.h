@@ -81,8 +81,9 @@ void *weir_relay_touch(struct weir_relay *relay, struct weir_relay_cursor *curso
 void *weir_relay_exchange(struct weir_relay *relay, struct weir_relay_cursor *cursor, size_t offset,
 			  void *frame);
 
-/* The page written last, if `offset` is in it: where nearly every record goes. A write that stays in that page needs
- * neither the list nor the self-test. NULL: weir_relay_write_reserved(). `page_shift` is the relay's, a constant of the caller. */
+/* The page written last, if `offset` is in it: where nearly every record goes. A write that stays in that
+ * page needs neither the list nor the self-test. NULL: weir_relay_write_reserved(). `page_shift` is the
+ * relay's, a constant of the caller. */
 static inline struct weir_relay_page *weir_relay_hit(struct weir_relay *relay, unsigned int page_shift,
 						     size_t offset)
 {

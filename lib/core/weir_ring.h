@@ -57,7 +57,7 @@ static inline u64 weir_ring_empty(u64 epoch)
 	return WEIR_RING_NOTHING | epoch >> WEIR_EPOCH_COUNTER_SHIFT << WEIR_RING_SHIFT_MAX;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------*/
+/* ---- writing ----------------------------------------------------------------------------------*/
 
 enum weir_ring_plan_result {
 	WEIR_PLAN_APPEND,    /* the record goes at step.start, inside the open packet */
@@ -107,7 +107,7 @@ int weir_ring_append_locked(struct weir_ring *ring, struct weir_relay *relay, u6
 int weir_ring_switch(struct weir_ring *ring, struct weir_relay *relay, u64 epoch, unsigned int cpu, u64 time);
 void weir_ring_lose(struct weir_ring *ring, u64 epoch);
 
-/* ---- reading ------------------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 /* One moment of a ring. The bytes of [begin, end) are whole packets but for the last, which is open: its
  * header is incomplete, its bytes end at `end`. begin is a multiple of the sub-buffer size. */

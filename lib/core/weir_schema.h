@@ -73,7 +73,7 @@ static inline const struct weir_class *weir_schemas_class(const struct weir_sche
 int weir_desc_write(void *buf, size_t size, const char *name, unsigned int nr_fields, const char *const *names,
 		    const u8 *types);
 
-/* ---- records ------------------------------------------------------------------------------------------*/
+/* ---- records ----------------------------------------------------------------------------------*/
 
 /* A walk over the records of one packet that is in private memory. */
 struct weir_walk {

@@ -13,7 +13,7 @@
 #define SUBBUF ((size_t)1 << SUBBUF_SHIFT)
 #define BUFFER (4 * SUBBUF)
 
-/* ---- memory that counts what is asked of it -----------------------------------------------------------*/
+/* ---- memory that counts what is asked of it ---------------------------------------------------*/
 
 struct memory {
 	unsigned int populated, released, refuse_from;
@@ -145,7 +145,7 @@ static bool zeros(const u8 *bytes, size_t len)
 	return true;
 }
 
-/* ---- pages --------------------------------------------------------------------------------------------*/
+/* ---- pages ------------------------------------------------------------------------------------*/
 
 WEIR_CASE(relay_init)
 {
@@ -316,7 +316,7 @@ WEIR_CASE(relay_page_sizes)
 	fixture_free(f);
 }
 
-/* ---- caches -------------------------------------------------------------------------------------------*/
+/* ---- caches -----------------------------------------------------------------------------------*/
 
 WEIR_CASE(relay_caches)
 {
@@ -394,7 +394,7 @@ WEIR_CASE(relay_walk_around)
 	fixture_free(f);
 }
 
-/* ---- self-test ----------------------------------------------------------------------------------------*/
+/* ---- self-test --------------------------------------------------------------------------------*/
 
 WEIR_CASE(relay_random_write)
 {

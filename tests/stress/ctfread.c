@@ -221,7 +221,7 @@ static size_t read_record(struct stream *s, const char *packet, size_t at, size_
 	       (event->pad ? check_pad(s, packet + at + fixed, content - at - fixed, seq) : 0);
 }
 
-/* ---- what a live reader has missed ---------------------------------------------------------------*/
+/* ---- what a live reader has missed ------------------------------------------------------------*/
 
 static void miss(struct stream *s, uint64_t seq)
 {

@@ -113,7 +113,7 @@ static int good_buffers(void)
 	return memory(buffers_size(), ALL_SEALS);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------*/
+/* ---- messages ---------------------------------------------------------------------------------*/
 
 static void lengths(void)
 {
@@ -190,7 +190,7 @@ static void twice(void) /* more than one message */
 	say(connected(), "x", 1, fds, 2);
 }
 
-/* ---- descriptors -------------------------------------------------------------------------------------------------*/
+/* ---- descriptors ------------------------------------------------------------------------------*/
 
 static void sizes(void)
 {
@@ -271,7 +271,7 @@ static void own_mount(void)
 	}
 }
 
-/* ---- connections ---------------------------------------------------------------------------------------------------*/
+/* ---- connections ------------------------------------------------------------------------------*/
 
 static void silent(void) /* many that never say anything, held until standard input ends */
 {

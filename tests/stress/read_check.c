@@ -68,7 +68,7 @@ static bool __attribute__((format(printf, 1, 2))) bad(const char *format, ...)
 	return false;
 }
 
-/* ---- metadata ---------------------------------------------------------------------------------------------*/
+/* ---- metadata ---------------------------------------------------------------------------------*/
 
 static unsigned int type_size(const char *type)
 {
@@ -172,7 +172,7 @@ static bool parse_metadata(struct trace *trace, char *text)
 	return uuid && !fields ? true : bad("metadata: cut short");
 }
 
-/* ---- a stream ---------------------------------------------------------------------------------------------*/
+/* ---- a stream ---------------------------------------------------------------------------------*/
 
 struct packet {
 	uint32_t magic;
@@ -378,7 +378,7 @@ static bool check_stream(struct stream *s)
 	return true;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------*/
+/* ---- files ------------------------------------------------------------------------------------*/
 
 static char *read_whole(int dir, const char *name, size_t *size)
 {
@@ -465,7 +465,7 @@ static bool check_directory(struct trace *trace, const char *path, bool honest, 
 	return ok;
 }
 
-/* ---- reads of a live directory ------------------------------------------------------------------------------*/
+/* ---- reads of a live directory ----------------------------------------------------------------*/
 
 static const volatile uint64_t *counters;
 static const char *keep;

@@ -42,7 +42,7 @@ static void test_holds(struct weir_source *source, struct weir_trace *trace, uns
 	assert_int_equal(source->backend->valid_from(source, trace->slot, cpu, &view), view.begin);
 }
 
-/* ---- a process while it lives -----------------------------------------------------------------------------*/
+/* ---- a process while it lives -----------------------------------------------------------------*/
 
 static void test_live(void **state)
 {
@@ -162,7 +162,7 @@ static void test_bad_log(void **state)
 	test_program_free(&program);
 }
 
-/* ---- names, exec, and the end -----------------------------------------------------------------------------*/
+/* ---- names, exec, and the end -----------------------------------------------------------------*/
 
 static void test_names(void **state)
 {
@@ -420,7 +420,7 @@ static void test_listed(void **state)
 	weir_trace_put(trace);
 }
 
-/* ---- readers while processes come and go --------------------------------------------------------------------*/
+/* ---- readers while processes come and go ------------------------------------------------------*/
 
 static bool test_readers_stop;
 
@@ -481,7 +481,7 @@ static void test_readers(void **state)
 	weir_trace_put(trace);
 }
 
-/* ---- hostile clients --------------------------------------------------------------------------------------*/
+/* ---- hostile clients --------------------------------------------------------------------------*/
 
 static int test_zero(void)
 {

@@ -31,7 +31,7 @@ struct fixture {
 	char err[OUTPUT_MAX];
 };
 
-/* ---- directories --------------------------------------------------------------------------------------------*/
+/* ---- directories ------------------------------------------------------------------------------*/
 
 static int setup(void **state)
 {
@@ -141,7 +141,7 @@ static void close_stream(struct fixture *f)
 	assert_int_equal(fclose(f->stream), 0);
 }
 
-/* ---- babeltrace2 --------------------------------------------------------------------------------------------*/
+/* ---- babeltrace2 ------------------------------------------------------------------------------*/
 
 static void slurp(const char *path, char *text)
 {
@@ -211,7 +211,7 @@ static void expect_output(struct fixture *f, const char *expected)
 	assert_string_equal(f->out, expected);
 }
 
-/* ---- what was written is what is shown ------------------------------------------------------------------------*/
+/* ---- what was written is what is shown --------------------------------------------------------*/
 
 static void put_every_type(struct make *make)
 {
@@ -365,7 +365,7 @@ static void test_packets(void **state)
 			"[00000281474976710659] box:nginx:(812) t:n: { cpu_id = 1 }, { n = 3 }\n");
 }
 
-/* ---- losses ---------------------------------------------------------------------------------------------------*/
+/* ---- losses -----------------------------------------------------------------------------------*/
 
 static void put_one_record(struct fixture *f, u64 time, u64 discarded)
 {
@@ -433,7 +433,7 @@ static void test_losses_before_first(void **state)
 	assert_int_equal(losses(f, &lines), 2);
 }
 
-/* ---- damage and mischief ----------------------------------------------------------------------------------------*/
+/* ---- damage and mischief ----------------------------------------------------------------------*/
 
 static void test_damaged(void **state)
 {

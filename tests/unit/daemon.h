@@ -116,7 +116,7 @@ static inline unsigned int test_sources(void)
 	return count;
 }
 
-/* ---- a program --------------------------------------------------------------------------------------------*/
+/* ---- a program --------------------------------------------------------------------------------*/
 
 struct test_program {
 	int control, buffers;
@@ -237,7 +237,7 @@ static inline void test_emit(struct test_program *program, unsigned int slot, un
 	weir_relay_destroy(&relay);
 }
 
-/* ---- the socket -------------------------------------------------------------------------------------------*/
+/* ---- the socket -------------------------------------------------------------------------------*/
 
 static inline int test_connect(void)
 {

@@ -14,7 +14,7 @@
 
 #include "weir_packet.h"
 
-/* ---- xorshift64*, seeded per test -----------------------------------------------------------------------*/
+/* ---- xorshift64*, seeded per test -------------------------------------------------------------*/
 
 static inline u64 make_random(u64 *state)
 {
@@ -55,7 +55,7 @@ static inline void make_damage(u64 *state, u8 *data, size_t len, unsigned int mo
 	}
 }
 
-/* ---- descriptor logs --------------------------------------------------------------------------------------*/
+/* ---- descriptor logs --------------------------------------------------------------------------*/
 
 struct make_field {
 	const char *name;
@@ -91,7 +91,7 @@ static inline const struct weir_class *make_class(struct weir_schemas *schemas, 
 	return weir_schemas_class(schemas, schemas->count - 1);
 }
 
-/* ---- packets as a writer leaves them ----------------------------------------------------------------------*/
+/* ---- packets as a writer leaves them ----------------------------------------------------------*/
 
 struct make {
 	u8 *data;

@@ -73,7 +73,7 @@ static void write_packet(struct fixture *f, u64 begin, u64 discarded)
 	make_seal(&f->make, begin + 100);
 }
 
-/* ---- a decoder that shares nothing with the walk: what every packet must satisfy -------------------------------*/
+/* ---- a decoder that shares nothing with the walk: what every packet must satisfy --------------*/
 
 static size_t decode_fields(const u8 *p, size_t at, u16 id)
 {
@@ -141,7 +141,7 @@ static u64 make_and_decode(struct fixture *f, size_t len, size_t size, u64 seq, 
 	return decode(f, &before, size, seq);
 }
 
-/* ---- good bytes ---------------------------------------------------------------------------------------------*/
+/* ---- good bytes -------------------------------------------------------------------------------*/
 
 static void test_sealed(void **state)
 {
@@ -234,7 +234,7 @@ static void test_full(void **state)
 	assert_int_equal(f->stream.damaged, 0);
 }
 
-/* ---- damaged ones -------------------------------------------------------------------------------------------*/
+/* ---- damaged ones -----------------------------------------------------------------------------*/
 
 /* Makes the packet as it stands and expects it cut to `records`, once counted, and the next packet whole. */
 static void expect_cut(struct fixture *f, size_t len, bool open, u64 records)
@@ -346,7 +346,7 @@ static void test_discarded_bounds(void **state)
 	assert_int_equal(f->stream.damaged, 0);
 }
 
-/* ---- empty ones ---------------------------------------------------------------------------------------------*/
+/* ---- empty ones -------------------------------------------------------------------------------*/
 
 static void expect_empty(struct fixture *f, size_t size, u64 time, u64 discarded, u64 time_is,
 			 u64 discarded_is)
@@ -374,7 +374,7 @@ static void test_empty(void **state)
 	assert_int_equal(f->stream.damaged, 0);
 }
 
-/* ---- any bytes ----------------------------------------------------------------------------------------------*/
+/* ---- any bytes --------------------------------------------------------------------------------*/
 
 static void fuzz_write(struct fixture *f, u64 *seed)
 {

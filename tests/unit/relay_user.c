@@ -101,7 +101,7 @@ static void warns_once(void **state)
 	weir_relay_destroy(&relay);
 }
 
-/* ---- a sparse file: how the daemon reads rings --------------------------------------------------------*/
+/* ---- a sparse file: how the daemon reads rings ------------------------------------------------*/
 
 static int file_of(void *priv)
 {
@@ -182,7 +182,7 @@ static void sparse_file(void **state)
 	close(fd);
 }
 
-/* ---- readers beside the writer, from the first page on ------------------------------------------------*/
+/* ---- readers beside the writer, from the first page on ----------------------------------------*/
 
 #define BESIDE_SIZE ((size_t)1 << 20)
 #define BESIDE_RECORD 96u
