@@ -131,20 +131,56 @@ static char *read_whole(int dir, const char *name, size_t size)
 	return data;
 }
 
-/* Reads it again if it has grown. What was there when a packet was read knows all events in it. */
-int record_metadata(struct record_process *process)
+/* Whether it describes packets of this uuid. A process without packets so far has any. */
+static bool metadata_knows(const char *data, size_t size, const uint8_t *uuid)
 {
+	char text[64];
+
+	if (!uuid)
+		return true;
+	snprintf(text, sizeof(text),
+		 "uuid = \"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\"",
+		 uuid[0], uuid[1], uuid[2], uuid[3], uuid[4], uuid[5], uuid[6], uuid[7], uuid[8],
+		 uuid[9], uuid[10], uuid[11], uuid[12], uuid[13], uuid[14], uuid[15]);
+	return memmem(data, size, text, strlen(text));
+}
+
+static bool knows(const struct record_process *process, const uint8_t *uuid)
+{
+	return process->metadata && metadata_knows(process->metadata, process->size, uuid);
+}
+
+/**
+ * record_metadata() - a process's metadata, read again if it has grown or is another
+ * @rec: the recorder
+ * @process: the process
+ * @uuid: of packets that were read; NULL: there are none yet
+ *
+ * What is there after a packet was read knows all events in it, unless the trace was cleared in between.
+ * By name: the process's directory goes with `clear`, and another comes with its next event.
+ *
+ * Context: the process's lock.
+ * Return: 0; -ESTALE the trace has been cleared since, and these packets with it; -errno.
+ */
+int record_metadata(const struct recorder *rec, struct record_process *process, const uint8_t *uuid)
+{
+	bool known = knows(process, uuid);
+	char path[sizeof(process->name) + sizeof("/metadata")];
 	struct stat st;
 	char *data;
 
-	if (fstatat(process->tree, "metadata", &st, 0))
-		return process->metadata ? 0
-					 : -errno; /* the trace is gone, and with it new events */
-	if (process->metadata && (size_t)st.st_size == process->size)
+	snprintf(path, sizeof(path), "%s/metadata", process->name);
+	if (fstatat(rec->trace, path, &st, 0)) /* the trace is gone, and with it new events */
+		return known ? 0 : process->metadata ? -ESTALE : -errno;
+	if (known && (size_t)st.st_size == process->size)
 		return 0;
-	data = read_whole(process->tree, "metadata", (size_t)st.st_size);
+	data = read_whole(rec->trace, path, (size_t)st.st_size);
 	if (!data)
-		return process->metadata ? 0 : -EIO;
+		return known ? 0 : process->metadata ? -ESTALE : -EIO;
+	if (!metadata_knows(data, (size_t)st.st_size, uuid)) {
+		free(data);
+		return -ESTALE;
+	}
 	free(process->metadata);
 	process->metadata = data;
 	process->size = (size_t)st.st_size;
@@ -239,20 +275,23 @@ static int open_directory(struct recorder *rec, struct record_process *process, 
 }
 
 /* The process's directory in the chunk, with metadata that knows the packets. Chunks may have gone
- * on meanwhile; never back. */
+ * on meanwhile; never back. A directory has one uuid: what comes after `clear` goes to the next. */
 static int prepare(struct recorder *rec, struct record_stream *stream, uint64_t chunk, off_t *at)
 {
 	struct record_process *process = stream->process;
-	int err = 0;
+	bool cleared;
+	int err;
 
 	pthread_mutex_lock(&process->lock);
-	if (process->out < 0 || chunk > process->chunk)
+	cleared = memcmp(process->uuid, stream->uuid, sizeof(process->uuid));
+	err = record_metadata(rec, process, stream->uuid);
+	if (!err && (process->out < 0 || chunk > process->chunk || cleared))
 		err = open_directory(rec, process, chunk);
 	if (!err)
-		err = record_metadata(process);
+		memcpy(process->uuid, stream->uuid, sizeof(process->uuid));
 	if (!err && !process->written)
 		err = write_metadata(process);
-	if (!err && (stream->file < 0 || stream->chunk != process->chunk)) {
+	if (!err && (stream->file < 0 || stream->chunk != process->chunk || stream->fresh)) {
 		if (stream->file >= 0)
 			close(stream->file);
 		stream->file = openat(process->out, stream->name,
@@ -260,6 +299,7 @@ static int prepare(struct recorder *rec, struct record_stream *stream, uint64_t 
 		err = stream->file < 0 ? -errno : 0;
 		stream->chunk = process->chunk;
 		stream->size = 0;
+		stream->fresh = err;
 	}
 	*at = stream->size;
 	pthread_mutex_unlock(&process->lock);
@@ -293,7 +333,8 @@ static bool no_room(int err)
  *
  * Waits while there is no room, until the recorder is stopped.
  *
- * Return: 0; -ECANCELED there was no room to the end, counted; -errno.
+ * Return: 0; -ESTALE the trace was cleared before they were stored: they are no more; -ECANCELED there
+ * was no room to the end, counted; -errno.
  */
 int record_store(struct recorder *rec, struct record_stream *stream, const void *data, size_t len)
 {

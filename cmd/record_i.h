@@ -72,6 +72,7 @@ struct record_process {
 	char out_name[280]; /* its directory in a chunk */
 	int out;
 	uint64_t chunk; /* that `out` is in */
+	uint8_t uuid[16]; /* of the packets there; `clear` gives them another one */
 	char *metadata; /* as it was read last */
 	size_t size;
 	bool written; /* it is in `out` */
@@ -85,6 +86,8 @@ struct record_stream {
 	uint64_t chunk; /* that the file is in */
 	off_t size;	/* of the file: whole packets */
 	bool begun;
+	bool fresh;	/* the next packets have another uuid than the file's */
+	uint8_t uuid[16]; /* of the file's packets */
 	uint64_t discarded, seq;    /* of the last packet */
 	uint64_t after_stop;	    /* bytes read */
 	struct record_stream *next; /* of its thread */
@@ -110,7 +113,7 @@ int record_stream_add(struct recorder *rec, struct record_process *process, cons
 void record_threads_join(struct recorder *rec);
 
 int record_out_open(struct recorder *rec);
-int record_metadata(struct record_process *process);
+int record_metadata(const struct recorder *rec, struct record_process *process, const uint8_t *uuid);
 int record_store(struct recorder *rec, struct record_stream *stream, const void *data, size_t len);
 
 int record_cut(const char *dir, bool quiet);

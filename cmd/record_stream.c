@@ -58,7 +58,7 @@ static void count_packet(struct recorder *rec, struct record_stream *stream,
 	stream->seq = header->packet_seq_num;
 }
 
-/* Bytes of whole packets in the buffer, counted; -EIO: these are no packets. */
+/* Bytes of whole packets of one uuid in the buffer, counted; -EIO: these are no packets. */
 static ssize_t whole_packets(struct record_thread *thread, struct record_stream *stream)
 {
 	struct weir_packet header;
@@ -67,8 +67,14 @@ static ssize_t whole_packets(struct record_thread *thread, struct record_stream 
 	while ((size = packet_size(thread->data + at, thread->len - at, &header))) {
 		if (size == ~(size_t)0)
 			return -EIO;
-		if (size > thread->len - at)
+		if (size > thread->len - at || (at && memcmp(header.uuid, stream->uuid, 16)))
 			break;
+		if (memcmp(header.uuid, stream->uuid, 16)) { /* the first, or the trace was cleared */
+			memcpy(stream->uuid, header.uuid, 16);
+			stream->begun = false;
+			stream->discarded = 0;
+			stream->fresh = true;
+		}
 		count_packet(thread->rec, stream, &header);
 		at += size;
 	}
@@ -111,9 +117,9 @@ static int move(struct record_thread *thread, struct record_stream *stream)
 	if (whole <= 0)
 		return whole ? (int)whole : 1;
 	err = record_store(thread->rec, stream, thread->data, (size_t)whole);
-	if (err)
+	if (err && err != -ESTALE)
 		return err;
-	record_count(&thread->rec->bytes, (uint64_t)whole);
+	record_count(&thread->rec->bytes, err ? 0 : (uint64_t)whole);
 	thread->len -= (size_t)whole;
 	memmove(thread->data, thread->data + whole, thread->len);
 	return 1;

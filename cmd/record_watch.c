@@ -125,7 +125,7 @@ static int look_at(struct recorder *rec, const char *name)
 		if (process->tree < 0)
 			return refused(rec, process, "", -errno);
 		pthread_mutex_lock(&process->lock);
-		err = record_metadata(process);
+		err = record_metadata(rec, process, NULL);
 		pthread_mutex_unlock(&process->lock);
 		process->seen = true;
 		return err ? refused(rec, process, "", err) : add_streams(rec, process);

@@ -51,6 +51,39 @@ wait "$recorder"; is "ends when the trace ends" $? 0
 counted_in "$tmp/late" exact
 ok "babeltrace2" bt "$tmp/late"
 
+# Cleared three times while it is written: each time packets get another uuid, and go to a directory of their own. What was
+# written after the last time is there, once; the rest once at most.
+rm -f "$counts"
+weir_trace clear mode=discard subbuf_size=64K subbuf_count=256 context=none
+record clear "$tmp/clear"
+paced 20000 60000 2 & writer=$!
+written() { od -An -v -t u8 -j 16 -N 32 -w16 "$counts" | awk '{ print $2 }' | paste -sd' '; }	# of each thread, see counts.h
+for n in 1 2 3; do
+	wait_for eval '[ "$(find "$tmp/clear" -path "*/paced-*/cpu*" -size +0 -printf "%h\n" | sort -u | wc -l)" = $n ]'
+	echo 1 >"$mnt/clear/control/clear"
+	cleared=$(written)
+done
+ok "cleared while it is written" kill -0 "$writer"
+wait "$writer"; is "the writer ends well" $? 0
+is "and has written all" "$(written)" "60000 60000"
+settle
+recorded; is "a trace that is cleared" $? 0
+is "a directory each time" "$(cd "$tmp/clear" && ls -d paced-* | sed 's/paced-[0-9]*//' | paste -sd' ')" " .1 .2 .3"
+ok "in each the packets of one uuid" "$tmp/ctfread" -m any "$tmp/clear"
+is "another one" "$(grep -h -m 1 'uuid = ' "$tmp"/clear/paced-*/metadata | sort -u | wc -l)" 4
+for d in "$tmp"/clear/paced-*; do
+	bt "$d" >"$tmp/part" || fail "${d##*/} decodes"
+	sed -E 's/.*writer = ([01]), seq = ([0-9]+).*/\1 \2/' "$tmp/part" >"$tmp/last"
+	cat "$tmp/last" >>"$tmp/cleared"
+done
+is "decodes as one trace, too" "$(bt "$tmp/clear" | wc -l)" "$(wc -l <"$tmp/cleared")"
+is "nothing is there twice" "$(sort "$tmp/cleared" | uniq -d | head)" ""
+for i in 0 1; do
+	first=$(awk -v w=$i '$1 == w { print $2 }' "$tmp/last" | sort -n | head -n 1)
+	ok "thread $i: what comes after is there from the first on" [ "$first" -le $(($(echo "$cleared" | cut -d' ' -f$((i + 1))) + 1)) ]
+	is "up to the last" "$(awk -v w=$i '$1 == w { print $2 }' "$tmp/last" | sort -n)" "$(seq "$first" 59999)"
+done
+
 # Several recorders at once, on different traces.
 rm -f "$counts"
 for t in 1 2 3; do
