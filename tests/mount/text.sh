@@ -70,18 +70,26 @@ is "a line an event" "$(wc -l <"$tmp/text")" 1500000
 ok "the events that babeltrace2 sees" cmp "$tmp/text" "$tmp/bt"
 rm -f "$tmp/text" "$tmp/bt"
 
-# Overwritten while it is read: in order all the same, and what is missing is said.
+# Overwritten while it is read: in order all the same, and what is missing is said. The reader waits until a ring has
+# turned over once since the open.
 weir_trace lap events='tick:*' subbuf_size=16K subbuf_count=4096
 env LD_PRELOAD="$(weir_preload)" "$tick" -1 2 &
 pid=$!
 full() { awk '$4 > 100000000 { n++ } END { exit n < 1 }' "$mnt/lap/status"; }
 wait_for full
-python3 - "$mnt/lap/text" >"$tmp/lapped" <<'PY'
-import re, sys
+python3 - "$mnt/lap" >"$tmp/lapped" <<'PY'
+import re, sys, time
 line = re.compile(rb'(\d+\.\d{9}) tick-\d+ cpu\d+ \d+ tick:count: thread=\d n=\d+\n')
 gone = re.compile(rb'# tick-\d+ cpu\d+: [1-9]\d* bytes overwritten before they were read\n')
-last, lines, gaps = b"", 0, 0
-for l in open(sys.argv[1], "rb"):
+def produced():
+    rows = [l.split() for l in open(sys.argv[1] + "/status") if l.startswith("tick-")]
+    return {r[0] + r[1]: int(r[3]) for r in rows}
+last, lines, gaps, text = b"", 0, 0, open(sys.argv[1] + "/text", "rb")
+text.readline()
+before = produced()
+while all(now < before.get(s, 0) + (65 << 20) for s, now in produced().items()):
+    time.sleep(0.01)
+for l in text:
     m = line.fullmatch(l)
     if m:
         assert m[1] >= last
