@@ -3,6 +3,7 @@
 KMOD_TESTS = \
 	tests/kmod/module.sh \
 	tests/kmod/events.sh \
+	tests/kmod/tree.sh \
 	tests/kmod/crash.sh \
 	tests/kmod/accept.sh
 SOAK_TESTS += \
@@ -27,6 +28,7 @@ EXTRA_DIST += \
 	tests/kmod/mapping.c \
 	tests/kmod/modules \
 	tests/kmod/raw_irq.c \
+	tests/kmod/tree_guest.sh \
 	tests/kmod/userland \
 	tests/kmod/uses.c \
 	tests/kmod/vm
