@@ -306,6 +306,9 @@ int record_watch(struct recorder *rec)
 	if (fds[0].fd < 0 || fds[1].fd < 0)
 		return -errno;
 	err = loop(rec, fds);
+	if (!err) /* who came since the last look belongs to it as well */
+		err = look(rec);
+	err = err < 0 ? err : 0;
 	record_switch(rec);
 	record_stop(rec);
 	if (rec->terminal)
