@@ -100,6 +100,21 @@ static int choose_chunk(struct recorder *rec, size_t len, uint64_t *chunk)
 	return err;
 }
 
+/* A stream that another one was ahead of has gone with it to the chunk `to`. */
+static void rebook(struct recorder *rec, size_t len, uint64_t from, uint64_t to)
+{
+	pthread_mutex_lock(&rec->lock);
+	if (from >= rec->oldest)
+		rec->chunk_bytes[from - rec->oldest] -= len;
+	else
+		rec->total += len; /* went with its chunk */
+	if (to >= rec->oldest)
+		rec->chunk_bytes[to - rec->oldest] += len;
+	else
+		rec->total -= len;
+	pthread_mutex_unlock(&rec->lock);
+}
+
 static bool chunk_is_gone(struct recorder *rec, uint64_t chunk)
 {
 	bool gone;
@@ -345,6 +360,10 @@ int record_store(struct recorder *rec, struct record_stream *stream, const void 
 
 	while (!err) {
 		err = prepare(rec, stream, chunk, &at);
+		if (!err && rec->rotate && stream->chunk != chunk) {
+			rebook(rec, len, chunk, stream->chunk);
+			chunk = stream->chunk;
+		}
 		if (!err)
 			err = write_whole(stream->file, data, len, at);
 		if (err == -ENOENT && chunk_is_gone(rec, chunk)) { /* others were that fast */

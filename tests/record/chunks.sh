@@ -13,8 +13,10 @@ paced 0 200000 2
 settle
 recorded; is "stops" $? 0
 is "chunks" "$(ls "$tmp/chunks" | head -n 3 | paste -sd' ')" "000000 000001 000002"
+# a CPU that another one was ahead of adds one read, of at most 1M
+limit=$(($(getconf _NPROCESSORS_CONF) << 20 | 1 << 17))
 for d in "$tmp"/chunks/*; do
-	[ "$(bytes "$d")" -lt $((1 << 20 | 1 << 17)) ] || fail "$d: is small" "$(bytes "$d")"
+	[ "$(bytes "$d")" -lt $limit ] || fail "$d: is small" "$(bytes "$d")"
 	bt "$d" >"$tmp/part" || fail "$d: decodes alone"
 	cat "$tmp/part" >>"$tmp/parts"
 done
