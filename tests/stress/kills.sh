@@ -7,7 +7,8 @@ plugins
 weir_mount
 
 rounds=$(soak 50 1)
-each=$(soak 25 $([ -n "$WEIR_SHORT" ] && echo 40 || echo 25))
+each=$(soak 26 $([ -n "$WEIR_SHORT" ] && echo 40 || echo 27))
+enough=$(soak 10000 200) # a few may have ended by themselves
 killed=0
 
 kills() {	# NAME MODE SETTINGS OPTION...
@@ -50,7 +51,7 @@ for ((round = 0; round < rounds; round++)); do
 	kills mixed overwrite "$small" -t 4 -r -D "$tmp/plugin_c.so"
 done
 diag "$killed of $((rounds * each * 8)) were still running when they were killed"
-ok "most were killed" test $((killed * 2)) -gt $((rounds * each * 8))
+ok "so many were killed at random instants" test $killed -ge $enough
 ok "the daemon keeps nothing of them" wait_for as_before
 diag "descriptors, mappings: before $before, after $(fds) $(maps)"
 is "no process is left" "$(tail -n +2 "$mnt/.weir/processes")" ""
