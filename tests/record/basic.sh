@@ -56,16 +56,18 @@ ok "babeltrace2" bt "$tmp/late"
 rm -f "$counts"
 weir_trace clear mode=discard subbuf_size=64K subbuf_count=256 context=none
 record clear "$tmp/clear"
-paced 20000 60000 2 & writer=$!
+paced 20000 10000000 2 & writer=$!
 written() { od -An -v -t u8 -j 16 -N 32 -w16 "$counts" | awk '{ print $2 }' | paste -sd' '; }	# of each thread, see counts.h
+streams_of() { [ "$(find "$tmp/clear" -path "*/paced-*/cpu*" -size +0 -printf "%h\n" | sort -u | wc -l)" = "$1" ]; }
 for n in 1 2 3; do
-	wait_for eval '[ "$(find "$tmp/clear" -path "*/paced-*/cpu*" -size +0 -printf "%h\n" | sort -u | wc -l)" = $n ]'
+	wait_for streams_of $n
 	echo 1 >"$mnt/clear/control/clear"
 	cleared=$(written)
 done
-ok "cleared while it is written" kill -0 "$writer"
-wait "$writer"; is "the writer ends well" $? 0
-is "and has written all" "$(written)" "60000 60000"
+wait_for streams_of 4
+printf '\1' | dd of="$counts" bs=1 seek=4 conv=notrunc status=none	# counts->stop
+wait "$writer"; is "cleared while it is written" $? 0
+read -ra last <<<"$(written)"
 settle
 recorded; is "a trace that is cleared" $? 0
 is "a directory each time" "$(cd "$tmp/clear" && ls -d paced-* | sed 's/paced-[0-9]*//' | paste -sd' ')" " .1 .2 .3"
@@ -81,7 +83,7 @@ is "nothing is there twice" "$(sort "$tmp/cleared" | uniq -d | head)" ""
 for i in 0 1; do
 	first=$(awk -v w=$i '$1 == w { print $2 }' "$tmp/last" | sort -n | head -n 1)
 	ok "thread $i: what comes after is there from the first on" [ "$first" -le $(($(echo "$cleared" | cut -d' ' -f$((i + 1))) + 1)) ]
-	is "up to the last" "$(awk -v w=$i '$1 == w { print $2 }' "$tmp/last" | sort -n)" "$(seq "$first" 59999)"
+	is "up to the last" "$(awk -v w=$i '$1 == w { print $2 }' "$tmp/last" | sort -n)" "$(seq "$first" $((last[i] - 1)))"
 done
 
 # Several recorders at once, on different traces.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * paced: THREADS threads write EVENTS numbered events each, RATE a second of all together; 0: as
- * fast as they can. paced RATE EVENTS THREADS COUNTS. A thread that comes too late goes on at its
- * pace, not faster.
+ * fast as they can. paced RATE EVENTS THREADS COUNTS; `stop` there ends them earlier. A thread that
+ * comes too late goes on at its pace, not faster.
  */
 #include <pthread.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static void *run(void *unused)
 	uint64_t seq, due = now();
 
 	(void)unused;
-	for (seq = 0; seq < events; seq++) {
+	for (seq = 0; seq < events && !__atomic_load_n(&counts->stop, __ATOMIC_RELAXED); seq++) {
 		if (step && !(seq % step)) {
 			sleep_until(due);
 			due = now() > due + 10 * STEP_NS ? now() : due + STEP_NS;
