@@ -2,4 +2,5 @@
 weirincludedir = $(includedir)/weir
 weirinclude_HEADERS = \
 	include/weir/abi.h \
+	include/weir/consumer.h \
 	include/weir/trace.h

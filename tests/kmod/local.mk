@@ -2,6 +2,7 @@
 # The kernel module, in guests. Not part of `make check`: the stage kmod of ./check runs them, `make check-kmod` too.
 KMOD_TESTS = \
 	tests/kmod/module.sh \
+	tests/kmod/consumer.sh \
 	tests/kmod/events.sh \
 	tests/kmod/tree.sh \
 	tests/kmod/crash.sh \
@@ -14,6 +15,7 @@ EXTRA_DIST += \
 	$(KMOD_TESTS) \
 	tests/kmod/common.sh \
 	tests/kmod/consume.c \
+	tests/kmod/consumer.c \
 	tests/kmod/device.h \
 	tests/kmod/fuzz.c \
 	tests/kmod/guest \
