@@ -41,7 +41,8 @@ fields "$tmp/all" >"$tmp/got"
 cat "$mnt/web/text" >"$tmp/text"
 fields "$tmp/text" >"$tmp/wanted"
 ok "the same records as in text: nothing twice, nothing missing" cmp "$tmp/got" "$tmp/wanted"
-is "by time" "$(python3 "$tmp/order.py" "$tmp/all")" 0
+# A writer of the locked ring, the only one under TSan, may be off its CPU between its clock and its commit.
+[ "$WEIR_SANITIZE" = tsan ] || is "by time" "$(python3 "$tmp/order.py" "$tmp/all")" 0
 is "nothing is consumed" "$(awk 'NR > 1 || $5 ~ /^[0-9]+$/ { n += $5 } END { print n + 0 }' "$mnt/web/status")" 0
 
 is "not listed" "$(ls "$mnt/web" "$mnt/web/tick-$one/live" 2>/dev/null | grep -cE '^(live|text)$')" 1	# text of the trace
