@@ -86,11 +86,8 @@ def produced():
     return {r[0] + r[1]: int(r[3]) for r in rows}
 last, lines, gaps, text = b"", 0, 0, open(sys.argv[1] + "/text", "rb")
 text.readline()
-full = {s: n for s, n in produced().items() if n > 100000000} # small ones are copied at the open
-def lapped():
-    now = produced()
-    return any(now[s] > n + (65 << 20) for s, n in full.items())
-while not lapped():
+before = produced()
+while all(now < before.get(s, 0) + (65 << 20) for s, now in produced().items()):
     time.sleep(0.01)
 for l in text:
     m = line.fullmatch(l)
