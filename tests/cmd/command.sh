@@ -30,12 +30,18 @@ like "status TRACE: settings" "$out" 'subbuf_size +262144'
 like "status TRACE: streams" "$out" 'hello-[0-9]+ +cpu[0-9]+ +overwrite +[0-9]+'
 run "$WEIR" status none;	is "status of no trace: 1" $status 1
 is "status of no trace: why" "$err" "weir: $mnt/none: No such file or directory"
-is "status of one user's mount by another" "$(as_uid 65534 "$WEIR" status >/dev/null 2>&1; echo $?)" \
-	"$(as_uid 65534 cat "$mnt/.weir/version" >/dev/null 2>&1; echo $?)"
+if has_users; then
+	is "status of one user's mount by another" "$(as_uid 65534 "$WEIR" status >/dev/null 2>&1; echo $?)" \
+		"$(as_uid 65534 cat "$mnt/.weir/version" >/dev/null 2>&1; echo $?)"
+else
+	skip "status of one user's mount by another" "$no_users"
+fi
 
 exec 8<"$mnt/web/control/mode"
 run "$WEIR" umount;		is "umount while in use: 1" $status 1
-is "umount while in use: why" "$err" "weir: $mnt: Device or resource busy"
+# whoever is not root asks fusermount3, which says it itself
+is "umount while in use: why" "$err" \
+	"$([ "$(id -u)" = 0 ] && echo weir: || echo fusermount3: failed to unmount) $mnt: Device or resource busy"
 exec 8<&-
 run "$WEIR" umount "$mnt/";	is "umount: 0" $status 0
 not_ok "umount: gone" mountpoint -q "$mnt"

@@ -140,6 +140,22 @@ weir_trace() {	# NAME [SETTING=VALUE...]: makes it, sets it, enables it
 	echo 1 >"$mnt/$name/control/enabled"
 }
 
+# ---- rights ----------------------------------------------------------------------------------------------------
+# A test that mounts other file systems or is several users calls become_root. Whoever is not root gets a user
+# namespace of its own there, with the subordinate uids that /etc/subuid and newuidmap(1) give it, if any; $WEIR_BECAME_ROOT says so.
+become_root() {	# in front of everything else: the script starts again
+	local namespace=(unshare --user --map-root-user --mount)
+	[ "$(id -u)" != 0 ] || return 0
+	! "${namespace[@]}" --map-auto true 2>/dev/null || namespace+=(--map-auto)
+	"${namespace[@]}" true 2>/dev/null || skip_all "needs root, or a user namespace"
+	trap - EXIT
+	rm -rf "$tmp"
+	WEIR_GUARDED=1 WEIR_BECAME_ROOT=1 exec "${namespace[@]}" bash "$0"
+}
+
+has_users() { as_uid 65534 true 2>/dev/null; }
+no_users="needs a second uid: root, or uidmap and a line in /etc/subuid"
+
 # ---- traced programs -------------------------------------------------------------------------------------------
 sanitizer_libs() {	# what an instrumented library needs loaded first in a program that is not
 	local l libs=
@@ -178,6 +194,7 @@ bt() {	# DIR [OPTION...]: babeltrace2's text; fails if it fails or says anything
 as_uid() {	# UID COMMAND...: as somebody without groups
 	local uid=$1
 	shift
+	[ "$uid" != 0 ] || { "$@"; return; }
 	setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"
 }
 

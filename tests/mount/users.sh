@@ -4,7 +4,9 @@
 . "${top_srcdir:-.}/tests/lib/mount.sh"
 tick=$top_builddir/tests/mount/tick
 need setpriv python3
-[ "$(id -u)" = 0 ] || skip_all "needs root, to be two users"
+become_root
+has_users || skip_all "$no_users"
+mkdir -m 1777 "$tmp/copies"
 weir_mount
 a() { as_uid 65533 "$@"; }
 b() { as_uid 65534 "$@"; }
@@ -49,7 +51,7 @@ is "status of all: b sees b's" "$(b cat all/status | awk 'NR > 1 {print $1}' | s
 is "babeltrace2 as b, of all" "$(b babeltrace2 all 2>&1 | wc -l)" 20
 is "owned as the process was" "$(stat -c %u "all/$pa")" 65533
 is "the whole tree can be read by a" "$(a find . -type f -exec cat {} + 2>&1 >/dev/null)" ""
-is "cp -r as a" "$(a cp -r all "$(a mktemp -d)/all" 2>&1)" ""
+is "cp -r as a" "$(a cp -r all "$(a mktemp -d "$tmp/copies/XXXXXX")/all" 2>&1)" ""
 
 # an open file is its opener's, whoever reads it
 handed() {	# PATH: opened by b, read by root; what b and what root see there themselves

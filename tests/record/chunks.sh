@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # weir record --rotate-size, --max-size: chunks that are CTF directories, the oldest go; and a disk that is full.
 . "${top_srcdir:-.}/tests/record/common.sh"
-[ "$(id -u)" = 0 ] || skip_all "needs root, to mount a small tmpfs"
+become_root
 weir_mount
 counts=$tmp/counts
 bytes() { find "$1" -type f -printf '%s\n' | awk '{ n += $1 } END { print n + 0 }'; }
@@ -63,7 +63,7 @@ wait_for grep -q 'no room left' "$tmp/out.err"
 wait "$writer"
 is "said once" "$(grep -c 'no room' "$tmp/out.err")" 1
 whole "what is there is whole" "$tmp/small/out"
-mount -o remount,size=1G "$tmp/small"
+mount -o remount,size=1G none "$tmp/small"
 settle
 recorded; is "goes on when there is room" $? 0
 counted_in "$tmp/small/out" discard
@@ -72,15 +72,15 @@ like "said at the end" "$(tail -n 1 "$tmp/out.err")" ", $discarded events lost: 
 
 # No room to the end: says what it drops, and keeps files whole.
 rm -f "$counts"
-mount -o remount,size=1G "$tmp/small"
+mount -o remount,size=1G none "$tmp/small"
 rm -rf "$tmp/small/out"
-mount -o remount,size=4M "$tmp/small"
+mount -o remount,size=4M none "$tmp/small"
 weir_trace never mode=discard subbuf_size=64K subbuf_count=32 context=none
 record never "$tmp/small/never"
 paced 500000 1000000 1
 wait_for grep -q 'no room left' "$tmp/never.err"
 recorded; is "packets that could not be stored: failed" $? 1
 like "says so" "$(cat "$tmp/never.err")" 'no room: [0-9.]+[KM] that had been taken are lost'
-mount -o remount,size=1G "$tmp/small"
+mount -o remount,size=1G none "$tmp/small"
 whole "whole" "$tmp/small/never"
 umount "$tmp/small"

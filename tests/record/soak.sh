@@ -3,7 +3,7 @@
 # weir record keeps up: two writers, 1,000,000 events a second in all, discard mode, rings of 16 MiB: nothing is
 # lost. At full speed what is lost is counted. 5 s here, 60 s in the long form.
 . "${top_srcdir:-.}/tests/record/common.sh"
-[ "$(id -u)" = 0 ] || skip_all "needs root, to mount a tmpfs"
+become_root
 seconds=$(soak 60 5)
 weir_mount
 mkdir "$tmp/ram"

@@ -3,7 +3,7 @@
 # written before stays readable. The daemon with few descriptors serves as many as it can, and others again later.
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 need prlimit unshare setpriv
-[ "$(id -u)" = 0 ] || skip_all "needs root, for chroot"
+become_root
 stress_program hostile_limits
 stress_program read_writer -pthread
 mkdir -p "$tmp/empty"

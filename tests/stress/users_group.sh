@@ -7,8 +7,10 @@ fi
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin # what every user can run
 need setpriv unshare
-[ "$(id -u)" = 0 ] || skip_all "needs root, to be several users"
+become_root
+has_users || skip_all "$no_users"
 stress_program read_writer -pthread
+mkdir -m 1777 "$tmp/copies"
 user() { as_uid 2000 "$@"; }
 member() { setpriv --reuid=3000 --regid=3000 --groups=4242 "$@"; }
 main_member() { setpriv --reuid=3001 --regid=4242 --clear-groups "$@"; } # it is its main group
@@ -42,13 +44,12 @@ for who in member main_member; do
 	is "$who sees all processes of root's" "$(sources_as $who of-root)" "by-member by-root by-user"
 	is "$who sees a user's" "$(sources_as $who of-user)" by-user
 	is "$who reads everything" "$($who grep -c stress: "$mnt/of-root/text")" 300
-	ok "$who copies everything" $who cp -r "$mnt" "$($who mktemp -d "/tmp/weir-test-copy.XXXXXX")/x"
+	ok "$who copies everything" $who cp -r "$mnt" "$($who mktemp -d "$tmp/copies/XXXXXX")/x"
 	ok "$who: babeltrace2" $who babeltrace2 "$mnt/of-root"
 	not_ok "$who does not change what is a user's" $who sh -c 'echo 0 >"$1/of-user/control/enabled"' - "$mnt"
 	not_ok "$who does not remove it" $who rmdir "$mnt/of-user"
 	not_ok "nor root's" $who rmdir "$mnt/of-root"
 done
-rm -rf /tmp/weir-test-copy.*
 is "a member's trace records all" "$(sources of-member)" "by-member by-root by-user"
 is "and so if it is the main group" "$(sources of-main)" "by-member by-root by-user"
 is "a user's records that user's" "$(sources of-user)" by-user

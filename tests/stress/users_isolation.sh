@@ -4,9 +4,11 @@
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin # what every user can run
 need setpriv python3
-[ "$(id -u)" = 0 ] || skip_all "needs root, to be two users"
+become_root
+has_users || skip_all "$no_users"
 stress_program read_writer -pthread
 stress_program read_plugin -shared -fPIC
+mkdir -m 1777 "$tmp/copies"
 weir_mount
 a() { as_uid 2000 "$@"; }
 b() { as_uid 65534 "$@"; }
@@ -112,10 +114,9 @@ for who in "a 2000" "b 65534"; do
 	ok "$user reads root's trace with babeltrace2" read_as "$uid" "$mnt/of-root"
 	is "there is what is $user's" "$(contains "$tmp/bt.out")" "plugin:number_$([ $user = a ] && echo 77777 || echo 88888) secretof$user"
 	ok "$user reads its own" read_as "$uid" "$mnt/of-$user"
-	ok "$user copies root's trace" as_uid "$uid" cp -r "$mnt/of-root" "$(as_uid "$uid" mktemp -d "/tmp/weir-test-copy.XXXXXX")/x"
+	ok "$user copies root's trace" as_uid "$uid" cp -r "$mnt/of-root" "$(as_uid "$uid" mktemp -d "$tmp/copies/XXXXXX")/x"
 	is "text and status: only $user's" "$(as_uid "$uid" cat "$mnt"/of-root/{text,status} | grep -aoE 'program-[abr]' | sort -u)" "program-$user"
 done
-rm -rf /tmp/weir-test-copy.*
 
 # Quotas: of each user alone.
 is "the fifth trace of a user" "$(for i in 1 2 3 4; do a mkdir "$mnt/q$i" 2>&1 || break; done)" \

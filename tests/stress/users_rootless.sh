@@ -7,7 +7,8 @@ fi
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin # what every user can run
 need setpriv fusermount3 inotifywait
-[ "$(id -u)" = 0 ] || skip_all "needs root, to be several users"
+# not become_root: there fusermount3 is not set-user-ID root. What one user can do alone, all other tests do.
+[ "$(id -u)" = 0 ] || skip_all "needs root, for a second uid with its own /dev/fuse"
 stress_program read_writer -pthread
 
 mkdir "$tmp/dev"
