@@ -89,6 +89,7 @@ void weir_page_free(struct weir_user *user, struct page *page);
 struct weir_writer {
 	u64 reserve; /* as position, but of records that may be incomplete; cmpxchg_local */
 	u64 begin;   /* of the packet that holds its last byte, or of one before */
+	u64 time;    /* no record that is reserved is later; cmpxchg_local */
 	u64 mask;    /* size of the ring - 1; 0 before the first record */
 	unsigned int nest;
 };

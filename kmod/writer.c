@@ -7,6 +7,8 @@
  *
  *   reserve   cmpxchg_local from the value that was loaded before the clock was read: records stand in the order
  *             of their times
+ *   time      never goes back in a ring, whatever the clock does: ktime_get_mono_fast_ns() goes back by
+ *             microseconds behind a reading in an NMI, where the clock source is the HPET
  *   write     the record, or before it the packet's header, to bytes that nobody else has
  *   publish   by the outermost alone, at its end: all that was reserved is written by then
  *
@@ -51,6 +53,24 @@ static __always_inline u64 weir_clock_now(const struct weir_clock *clock)
 		return mul_u64_u64_shr(rdtsc() - clock->base, clock->mult, 64);
 #endif
 	return ktime_get_mono_fast_ns();
+}
+
+/*
+ * The time of what is to be reserved from a value of reserve that was loaded before. Whoever reserved up to there raised
+ * writer->time first, and it is not lowered: the time is not before theirs.
+ */
+static __always_inline u64 weir_writer_time(struct weir_writer *writer,
+					    const struct weir_clock *clock)
+{
+	u64 last, time;
+
+	do {
+		last = READ_ONCE(writer->time);
+		time = weir_clock_now(clock);
+		if (unlikely((s64)(time - last) < 0))
+			time = last;
+	} while (unlikely(cmpxchg_local(&writer->time, last, time) != last));
+	return time;
 }
 
 /* ---- nesting --------------------------------------------------------------------------------------------*/
@@ -163,7 +183,7 @@ static u64 weir_writer_reserve(struct weir_buffer *buffer, const struct weir_clo
 	do {
 		state.position = READ_ONCE(writer->reserve);
 		state.begin = READ_ONCE(writer->begin);
-		*time = weir_clock_now(clock);
+		*time = weir_writer_time(writer, clock);
 		switch (weir_ring_plan(buffer->ring, &state, buffer->epoch, buffer->cpu, *time, len,
 				       &step)) {
 		case WEIR_PLAN_APPEND:
@@ -206,7 +226,7 @@ int weir_writer_switch(struct weir_buffer *buffer, const struct weir_clock *cloc
 
 	do {
 		position = READ_ONCE(writer->reserve);
-		time = weir_clock_now(clock);
+		time = weir_writer_time(writer, clock);
 		err = -ENODATA;
 		if (!position || (position & mask) == WEIR_PACKET_HEADER)
 			break;
@@ -281,7 +301,7 @@ static __always_inline void weir_writer_append(struct weir_buffer *buffer,
 
 	do {
 		old = READ_ONCE(writer->reserve);
-		time = weir_clock_now(clock);
+		time = weir_writer_time(writer, clock);
 		start = weir_align8(old);
 		if (unlikely(!weir_ring_fits(PAGE_SIZE - 1, old, READ_ONCE(writer->begin), time,
 					     len))) {

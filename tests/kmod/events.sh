@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The kernel's writer and events, without a daemon: every context nested in every other, with each event accounted for
-# in both modes, on 2 and 4 CPUs; under QEMU's singlestep, so that interrupts come between publishing and leaving; what
-# each event of the kernel says; events of other modules.
+# in both modes, on 2 and 4 CPUs; with a clock that goes back; under QEMU's singlestep, so that interrupts come between
+# publishing and leaving; what each event of the kernel says; events of other modules.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 core=(desc.c name.c out.c put.c relay.c ring_append.c ring_read.c schema.c text.c walk.c)
 kmod_modules
@@ -27,6 +27,8 @@ one "overwrite, large" ./kernel_rings overwrite 18 2 2000 tsc
 one "discard, large" ./kernel_rings discard 18 2 2000 monotonic
 one "overwrite, the smallest ring" ./kernel_rings overwrite 12 1 2000 monotonic
 one "discard, small" ./kernel_rings discard 12 2 2000 tsc
+one "overwrite, the clock goes back" ./kernel_rings overwrite 12 2 1000 back
+one "discard, the clock goes back" ./kernel_rings discard 14 2 1000 back
 vm-monitor singlestep on
 one "single steps, discard" ./kernel_rings discard 12 2 3000 tsc
 for ((i = 0; i < 20 && $(again) == 0; i++)); do one "single steps" ./kernel_rings overwrite 18 2 3000 tsc; done

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kernel_rings MODE SUBBUF_SHIFT COUNT_SHIFT MS tsc|monotonic: serves /dev/weir itself, lets
+ * kernel_rings MODE SUBBUF_SHIFT COUNT_SHIFT MS tsc|monotonic|back: serves /dev/weir itself, lets
  * weir_nest write for that time, reads the kernel's rings meanwhile and afterwards through the
  * mappings, and accounts for every event. As TAP.
  *
  *   written (weir_nest's own count) = seen + lost (the ring's) + overwritten (between packets read)
+ *
+ * `back`: the cycle counter, set back by half a second, and forth, again and again, as a broken clock is.
  */
 #include <sched.h>
 
@@ -29,7 +31,9 @@ static u64 epoch;
 static const struct weir_class *class;
 static unsigned char *copy;
 static u64 bad;
-static char first[256]; /* what was wrong */
+static char first[512]; /* what was wrong */
+static unsigned int last_context;
+static unsigned long backs;
 
 __attribute__((format(printf, 1, 2))) static void wrong(const char *format, ...)
 {
@@ -76,6 +80,27 @@ static void read_record(struct cpu *cpu, const struct weir_record *record)
 	cpu->gap[context] = false;
 	cpu->expect[context] = number + 1;
 	cpu->seen[context]++;
+	last_context = context;
+}
+
+/* A record that the walk refuses: for its time, or for what else it says. */
+static void refused(const struct cpu *cpu, const struct weir_walk *walk, u64 packet)
+{
+	size_t start = weir_align8(walk->offset), i;
+	char words[6 * 17 + 1] = "";
+	u64 word, back = 0;
+
+	for (i = start; i < start + 6 * 8 && i + 8 <= walk->end; i += 8) {
+		memcpy(&word, copy + i, 8);
+		sprintf(words + strlen(words), " %016llx", word);
+		if (i == start && (word & WEIR_ID_MASK) < walk->count)
+			back = (walk->time - (word >> WEIR_TIME_SHIFT)) & ((1ull << 48) - 1);
+	}
+	if (back >> 47)
+		back = 0;
+	wrong("cpu %td, %zu of %zu of the packet at %llu: %s, %llu ns; the last: time %llu, context %u; then%s",
+	      cpu - cpus, start, walk->end, packet, back ? "time goes back" : "no record", back, walk->time,
+	      last_context, words);
 }
 
 static void read_packet(struct cpu *cpu, u64 packet, size_t len, bool open)
@@ -110,7 +135,7 @@ static void read_packet(struct cpu *cpu, u64 packet, size_t len, bool open)
 		if (record.class == class)
 			read_record(cpu, &record);
 	if (more)
-		wrong("no record at %zu of the packet at %llu", walk.offset, packet);
+		refused(cpu, &walk, packet);
 	if (!open && header.timestamp_end < walk.time)
 		wrong("the packet at %llu ends before its records", packet);
 	cpu->time = open ? walk.time : header.timestamp_end;
@@ -169,7 +194,7 @@ static void start(const char *clock, unsigned int subbuf_shift, unsigned int cou
 {
 	unsigned int i;
 
-	if (!strcmp(clock, "tsc"))
+	if (strcmp(clock, "monotonic"))
 		config.clock = (struct weir_clock){ .type = WEIR_CLOCK_TSC, .mult = 1ull << 63 };
 	config.slot[0].kernel = 1ull << class->id;
 	epoch = put_trace(0, subbuf_shift, count_shift, flags);
@@ -178,6 +203,13 @@ static void start(const char *clock, unsigned int subbuf_shift, unsigned int cou
 		cpus[i].bytes = kernel_ring_bytes(0, i);
 	}
 	copy = malloc(weir_epoch_subbuf_size(epoch));
+}
+
+static void set_back(void)
+{
+	config.clock.base ^= 1ull << 30;
+	publish();
+	backs += config.clock.base != 0;
 }
 
 static void let_write(const char *ms)
@@ -275,6 +307,8 @@ int main(int argc, char **argv)
 	while (!waitpid(child, &status, WNOHANG)) {
 		for (i = 0; i < nr_cpus; i++)
 			read_ring(&cpus[i], false);
+		if (!strcmp(argv[5], "back"))
+			set_back();
 		sched_yield();
 	}
 	if (status)
@@ -284,5 +318,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < nr_cpus; i++)
 		read_ring(&cpus[i], true);
 	report(what, by, before);
+	if (!strcmp(argv[5], "back"))
+		ok(backs > 0, "while the clock was set back");
 	return tap_end();
 }
