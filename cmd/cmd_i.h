@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the sub-commands share. Each main gets its own name as argv[0] and returns 0, 1 (failed)
+ * What the sub-commands share. Each main gets `weir NAME` as argv[0] and returns 0, 1 (failed)
  * or 2 (usage).
  */
 #ifndef WEIR_CMD_I_H
@@ -32,6 +32,8 @@ int weir_fail(const char *what, ...) __attribute__((format(printf, 1, 2)));
 int weir_fail_why(const char *what, const char *why);
 /* Prints `usage: weir TEXT`: asked for, on stdout, and returns 0; else on stderr, and returns 2. */
 int weir_usage(bool asked, const char *text);
+/* The sub-command has names and no option but --help. -1: `least` to `most` of them follow argv[optind]; else as weir_usage(). */
+int weir_names(int argc, char **argv, int least, int most, const char *text);
 
 /* ---- files.c: small files -------------------------------------------------------------------- */
 

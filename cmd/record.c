@@ -227,7 +227,6 @@ static bool parse(struct recorder *rec, int argc, char **argv)
 	};
 	int c;
 
-	opterr = 0;
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		switch (c) {
 		case 'o':

@@ -62,14 +62,14 @@ static int take(int mount, const char *trace, const char *wanted)
 
 int weir_snapshot_main(int argc, char **argv)
 {
-	int mount, ret;
+	int mount, ret = weir_names(argc, argv, 1, 2, "snapshot TRACE [NAME]\n");
 
-	if (argc < 2 || argc > 3 || argv[1][0] == '-' || !*argv[1])
-		return weir_usage(argc == 2 && !strcmp(argv[1], "--help"), "snapshot TRACE [NAME]\n");
+	if (ret >= 0)
+		return ret;
 	mount = weir_open_mount();
 	if (mount < 0)
 		return 1;
-	ret = take(mount, argv[1], argv[2]);
+	ret = take(mount, argv[optind], argv[optind + 1]);
 	close(mount);
 	return ret;
 }

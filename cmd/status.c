@@ -233,14 +233,14 @@ static int mount_status(int mount)
 
 int weir_status_main(int argc, char **argv)
 {
-	int mount, ret;
+	int mount, ret = weir_names(argc, argv, 0, 1, "status [TRACE]\n");
 
-	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return weir_usage(argc == 2 && !strcmp(argv[1], "--help"), "status [TRACE]\n");
+	if (ret >= 0)
+		return ret;
 	mount = weir_open_mount();
 	if (mount < 0)
 		return 1;
-	ret = argc == 2 ? trace_status(mount, argv[1]) : mount_status(mount);
+	ret = argv[optind] ? trace_status(mount, argv[optind]) : mount_status(mount);
 	close(mount);
 	return ret;
 }

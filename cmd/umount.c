@@ -93,12 +93,14 @@ static int unmount(const char *name)
 
 int weir_umount_main(int argc, char **argv)
 {
-	const char *path = argc > 1 ? argv[1] : weir_mountpoint();
+	int ret = weir_names(argc, argv, 0, 1, "umount [MOUNTPOINT]\n");
+	const char *path;
 	char *name;
-	int ret = 0;
 
-	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-		return weir_usage(argc == 2 && !strcmp(argv[1], "--help"), "umount [MOUNTPOINT]\n");
+	if (ret >= 0)
+		return ret;
+	ret = 0;
+	path = argv[optind] ?: weir_mountpoint();
 	name = real_name(path);
 	if (!name)
 		return weir_fail("%s", path);

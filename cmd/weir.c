@@ -3,6 +3,7 @@
  * weir: the one command, a table of sub-commands.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,26 @@ int weir_usage(bool asked, const char *text)
 	return asked ? 0 : 2;
 }
 
+int weir_names(int argc, char **argv, int least, int most, const char *text)
+{
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
+	int opt = getopt_long(argc, argv, "h", longs, NULL);
+
+	if (opt == -1 && argc - optind >= least && argc - optind <= most)
+		return -1;
+	return weir_usage(opt == 'h', text);
+}
+
+/* getopt() says argv[0] in front of what is wrong. */
+static int run(const struct command *command, int argc, char **argv)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "weir %s", command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
 /* mount(8) runs mount.fuse, which runs `weir SOURCE MOUNTPOINT -o OPTIONS`. */
 static int mount_fuse(char **argv)
 {
@@ -111,7 +132,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return run(&commands[i], argc - 1, argv + 1);
 	if (argc == 5 && !strcmp(argv[3], "-o"))
 		return mount_fuse(argv);
 	weir_fail_why(argv[1], "unknown command (weir --help lists them)");

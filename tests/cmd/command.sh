@@ -10,10 +10,14 @@ run "$WEIR" --help;		is "--help: 0" $status 0; like "--help" "$out" '^usage: wei
 run "$WEIR";			is "nothing: 2" $status 2; is "nothing: stdout" "$out" ""
 run "$WEIR" nonsense;		is "nonsense: 2" $status 2
 is "nonsense: why" "$err" "weir: nonsense: unknown command (weir --help lists them)"
-for c in mount umount run snapshot status; do
+for c in mount umount run snapshot record status crash; do
 	run "$WEIR" $c --help;	is "$c --help: 0" $status 0; like "$c --help" "$out" "^usage: weir $c"
 	run "$WEIR" $c --nonsense; is "$c --nonsense: 2" $status 2
+	like "$c --nonsense: why" "$err" "^weir $c: unrecognized option '--nonsense'
+usage: weir $c"
 done
+run "$WEIR" run -t;		like "run -t: why" "$err" "^weir run: option requires an argument -- 't'"
+run "$WEIR" status a b;		like "status a b: why" "$err" "^usage: weir status"
 run "$WEIR" umount "$tmp";	is "umount of something else: 1" $status 1
 is "umount of something else: why" "$err" "weir: $tmp: no trace file system is mounted here"
 run "$WEIR" umount "$tmp/nothing/here"; is "umount of nothing: 1" $status 1
