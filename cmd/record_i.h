@@ -13,6 +13,9 @@
  * has its streams for itself. Two things are shared: a process's directory and metadata (its lock),
  * and which chunk is written (the recorder's). The lock of a process is taken before the
  * recorder's.
+ *
+ *   fail:A / stopped:A   what ends the recording, before `stop`
+ *   close:B / over:B     a thread's last use of a stream and its process, before `streams` and `open` count it no more
  */
 #ifndef WEIR_RECORD_I_H
 #define WEIR_RECORD_I_H
@@ -95,7 +98,7 @@ struct record_stream {
 
 static inline bool record_stopped(const struct recorder *rec)
 {
-	return __atomic_load_n(&rec->stop, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&rec->stop, __ATOMIC_ACQUIRE); /* stopped:A */
 }
 
 #define record_count(counter, n) __atomic_add_fetch(counter, n, __ATOMIC_RELAXED)

@@ -137,9 +137,9 @@ static void close_stream(struct record_thread *thread, struct record_stream *str
 	close(stream->fd);
 	if (stream->file >= 0)
 		close(stream->file);
-	__atomic_sub_fetch(&stream->process->streams, 1, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&stream->process->streams, 1, __ATOMIC_RELEASE); /* close:B */
 	free(stream);
-	__atomic_sub_fetch(&thread->rec->open, 1, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&thread->rec->open, 1, __ATOMIC_RELEASE); /* close:B */
 }
 
 /* A stream has its turn. It ends inside no packet: of a large one the rest is waited for. */

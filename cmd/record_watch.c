@@ -139,8 +139,8 @@ static void forget(struct recorder *rec)
 	struct record_process **p = &rec->processes, *process;
 
 	while ((process = *p)) {
-		bool over =
-			!process->refused && !__atomic_load_n(&process->streams, __ATOMIC_ACQUIRE);
+		bool over = !process->refused &&
+			    !__atomic_load_n(&process->streams, __ATOMIC_ACQUIRE); /* over:B */
 
 		if (over)
 			end_process(process);
@@ -186,7 +186,7 @@ void record_stop(struct recorder *rec)
 {
 	static const uint64_t one = 1;
 
-	__atomic_store_n(&rec->stop, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&rec->stop, true, __ATOMIC_RELEASE); /* fail:A */
 	if (write(rec->wake, &one, sizeof(one)) < 0) {
 		/* it is readable already */
 	}
@@ -279,7 +279,7 @@ static int loop(struct recorder *rec, struct pollfd fds[3])
 			gone = look(rec);
 		if (gone < 0)
 			return gone;
-		if (gone && !__atomic_load_n(&rec->open, __ATOMIC_ACQUIRE))
+		if (gone && !__atomic_load_n(&rec->open, __ATOMIC_ACQUIRE)) /* over:B */
 			return 0;
 		progress(rec);
 		poll(fds, 3, gone ? RECORD_END_MS : RECORD_LOOK_MS);

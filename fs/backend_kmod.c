@@ -199,24 +199,25 @@ static bool weir_kmod_event_one(void)
 	struct weir_dev_event event;
 	ssize_t n;
 
-	__atomic_store_n(&weir_kmod.busy, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&weir_kmod.busy, true, __ATOMIC_SEQ_CST); /* accept:A */
 	n = read(weir_kmod.server.fd, &event, sizeof(event));
 	if (n == (ssize_t)sizeof(event) && event.type == WEIR_DEV_ATTACHED && event.id != WEIR_DEV_KERNEL_ID)
 		weir_kmod_attach(event.id);
-	__atomic_store_n(&weir_kmod.busy, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&weir_kmod.busy, false, __ATOMIC_SEQ_CST); /* accept:B: the process is added */
 	return n == (ssize_t)sizeof(event);
 }
 
 /**
  * weir_kmod_waiting() - may there be a process of which the module told, and that was not dealt with?
  *
- * Context: any thread. The order as in weir_connections_waiting().
+ * Context: any thread. The orders as in connection.c.
  */
 bool weir_kmod_waiting(void)
 {
 	struct pollfd queue = { .fd = weir_kmod.server.fd, .events = POLLIN };
 
-	return queue.fd >= 0 && (poll(&queue, 1, 0) > 0 || __atomic_load_n(&weir_kmod.busy, __ATOMIC_SEQ_CST));
+	return queue.fd >= 0 && (poll(&queue, 1, 0) > 0 ||
+				 __atomic_load_n(&weir_kmod.busy, __ATOMIC_SEQ_CST)); /* waiting:A */
 }
 
 /* With the last read, which finds nothing, the module knows that all was dealt with. Who attaches all the time

@@ -287,7 +287,7 @@ static u32 weir_shm_schemas(struct weir_source *source)
 	weir_rcu_unlock();
 	if (more)
 		weir_news_tell(NULL, source);
-	return smp_load_acquire(&source->schemas.count);
+	return smp_load_acquire(&source->schemas.count); /* class:A */
 }
 
 u64 weir_shm_schemas_cost(struct weir_shm *shm)

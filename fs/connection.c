@@ -4,6 +4,12 @@
  *
  *   says nothing              dropped after two seconds; of a user's too many the oldest goes, and of all too
  *   exhausts descriptors      nothing is accepted for a while
+ *
+ * What waits is in the socket's queue, then `busy` says that it is in between, then `count` has it. Stored in this order and
+ * looked at in this order, all in one total order, so that none slips through:
+ *
+ *   accept:A / waiting:A   busy is set before the queue is emptied; the queue is looked at before busy
+ *   accept:B / waiting:B   count is raised before busy is cleared; busy is loaded before count
  */
 #include <poll.h>
 #include <sys/stat.h>
@@ -44,7 +50,7 @@ static u64 weir_now_ms(void)
 
 static void weir_connections_count(int change)
 {
-	__atomic_fetch_add(&weir_listening.count, change, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&weir_listening.count, change, __ATOMIC_SEQ_CST); /* accept:B */
 }
 
 static void weir_connection_free(struct weir_connection *connection)
@@ -152,7 +158,7 @@ static bool weir_connection_accept_one(void)
 	struct weir_watch *listener = &weir_listening.listener;
 	int fd, err;
 
-	__atomic_store_n(&weir_listening.busy, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&weir_listening.busy, true, __ATOMIC_SEQ_CST); /* accept:A */
 	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	err = errno;
 	if (fd >= 0) {
@@ -161,7 +167,7 @@ static bool weir_connection_accept_one(void)
 		weir_listening.resume = weir_now_ms() + WEIR_PAUSE_MS;
 		weir_watch_pause(listener, true);
 	}
-	__atomic_store_n(&weir_listening.busy, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&weir_listening.busy, false, __ATOMIC_SEQ_CST); /* accept:B */
 	return fd >= 0 || err == ECONNABORTED || err == EINTR;
 }
 
@@ -174,17 +180,14 @@ static void weir_connection_accept(struct weir_watch *watch)
 /**
  * weir_connections_waiting() - may there be a message that was sent and not dealt with?
  *
- * A client is in the socket's queue, then `busy` says that it is in between, then `count` has it: looked at in
- * this order, none slips through.
- *
  * Context: any thread.
  */
 bool weir_connections_waiting(void)
 {
 	struct pollfd queue = { .fd = weir_listening.listener.fd, .events = POLLIN };
 
-	return poll(&queue, 1, 0) > 0 || __atomic_load_n(&weir_listening.busy, __ATOMIC_SEQ_CST) ||
-	       __atomic_load_n(&weir_listening.count, __ATOMIC_SEQ_CST);
+	return poll(&queue, 1, 0) > 0 || __atomic_load_n(&weir_listening.busy, __ATOMIC_SEQ_CST) || /* waiting:A */
+	       __atomic_load_n(&weir_listening.count, __ATOMIC_SEQ_CST);			    /* waiting:B */
 }
 
 /**

@@ -13,6 +13,7 @@
  *   latch:C / read:B   even before the first byte of copy 1
  *   latch:D / read:A   bytes of copy 1 before the next odd
  *   latch:E / reload:E   everything before the generation that makes sites look
+ *   format:F / map:F     version, size and the empty copies before the magic of a new file
  *
  * The reader: read:A loads the sequence (acquire), copies, read:B (read barrier) loads the sequence again.
  *
@@ -152,7 +153,7 @@ static void weir_control_format(struct weir_control *map)
 	weir_tracing.config.counter = (u64)time(NULL) << 8;
 	map->version = WEIR_ABI_VERSION;
 	map->size = sizeof(*map);
-	smp_store_release(&map->magic, WEIR_CONTROL_MAGIC);
+	smp_store_release(&map->magic, WEIR_CONTROL_MAGIC); /* format:F */
 }
 
 /* Counters of both copies count: a torn one holds whole words. Rings of processes do not: they can write them,

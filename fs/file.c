@@ -205,7 +205,7 @@ static const struct weir_file_kind weir_file_kinds[] = {
 
 static void weir_file_put(struct weir_file *file)
 {
-	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
+	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL)) /* put:C */
 		return;
 	if (file->live)
 		weir_live_close(file->live);

@@ -344,7 +344,7 @@ static void weir_follow_put(struct weir_follow *follow)
 {
 	size_t i;
 
-	if (__atomic_sub_fetch(&follow->refs, 1, __ATOMIC_ACQ_REL))
+	if (__atomic_sub_fetch(&follow->refs, 1, __ATOMIC_ACQ_REL)) /* put:C */
 		return;
 	for (i = 0; i < follow->nr; i++)
 		weir_follow_free_source(follow, follow->sources[i]);

@@ -87,7 +87,7 @@ void weir_live_get(struct weir_live *live)
 
 void weir_live_put(struct weir_live *live)
 {
-	if (__atomic_sub_fetch(&live->refs, 1, __ATOMIC_ACQ_REL))
+	if (__atomic_sub_fetch(&live->refs, 1, __ATOMIC_ACQ_REL)) /* put:C */
 		return;
 	weir_live_drop_batch(live);
 	weir_quota_give(live->maker, WEIR_QUOTA_COPIES, live->charged);

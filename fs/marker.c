@@ -79,7 +79,7 @@ static void weir_marker_consume(struct weir_source *source, unsigned int slot, u
 
 static u32 weir_marker_schemas(struct weir_source *source)
 {
-	return smp_load_acquire(&source->schemas.count);
+	return smp_load_acquire(&source->schemas.count); /* class:A */
 }
 
 static void weir_marker_destroy(struct weir_source *source)

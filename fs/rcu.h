@@ -8,6 +8,7 @@
  *   publish:A / follow:A      what a pointer points to, before the pointer
  *   reader:B / reclaim:B      a reader's last access, before the memory is freed: liburcu's grace period
  *   put:C / put:C             everybody's accesses, before the release by who puts last
+ *   init:D / get:D            the object, before its first reference is counted
  */
 #ifndef WEIR_RCU_H
 #define WEIR_RCU_H
@@ -69,7 +70,7 @@ static inline void weir_rcu_call(struct rcu_head *head, void (*fn)(struct rcu_he
 
 static inline void weir_ref_init(struct urcu_ref *ref)
 {
-	__atomic_store_n(&ref->refcount, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ref->refcount, 1, __ATOMIC_RELEASE); /* init:D */
 }
 
 static inline bool weir_ref_get(struct urcu_ref *ref)
@@ -77,7 +78,7 @@ static inline bool weir_ref_get(struct urcu_ref *ref)
 	long old = __atomic_load_n(&ref->refcount, __ATOMIC_RELAXED);
 
 	while (old)
-		if (__atomic_compare_exchange_n(&ref->refcount, &old, old + 1, true, __ATOMIC_ACQUIRE,
+		if (__atomic_compare_exchange_n(&ref->refcount, &old, old + 1, true, __ATOMIC_ACQUIRE, /* get:D */
 						__ATOMIC_RELAXED))
 			return true;
 	return false;

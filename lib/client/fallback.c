@@ -9,6 +9,9 @@
  * along; a fork child starts with it free. A vfork child may die holding it and leave its parent alive: the
  * lock's word names its holder, TLS address and vfork depth, so that the parent, back at a smaller depth on
  * the same TLS, sees that the holder is gone and frees it: when vfork returns, or when it wants the lock itself.
+ *
+ *   unlock:A / lock:A   what the last holder did to the ring, before the lock is free; a child that died did it before
+ *                       vfork returned to its parent, who frees the lock
  */
 #include <stdint.h>
 #include <string.h>
@@ -44,7 +47,7 @@ static bool weir_fallback_lock(void)
 		if (holder && weir_fallback_is_mine(holder, me) && holder <= me)
 			return false;
 		if ((!holder || weir_fallback_is_mine(holder, me)) &&
-		    __atomic_compare_exchange_n(&weir_fallback_holder, &holder, me, 0, __ATOMIC_ACQUIRE,
+		    __atomic_compare_exchange_n(&weir_fallback_holder, &holder, me, 0, __ATOMIC_ACQUIRE, /* lock:A */
 						__ATOMIC_RELAXED))
 			return true;
 		weir_relax();
@@ -54,7 +57,7 @@ static bool weir_fallback_lock(void)
 
 static void weir_fallback_unlock(void)
 {
-	__atomic_store_n(&weir_fallback_holder, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&weir_fallback_holder, 0, __ATOMIC_RELEASE); /* unlock:A */
 }
 
 /* The parent after a vfork: its children are gone. */
@@ -64,7 +67,8 @@ void weir_fallback_vforked(void)
 	uintptr_t holder = __atomic_load_n(&weir_fallback_holder, __ATOMIC_RELAXED);
 
 	if (weir_fallback_is_mine(holder, me) && holder > me)
-		__atomic_compare_exchange_n(&weir_fallback_holder, &holder, 0, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&weir_fallback_holder, &holder, 0, 0, __ATOMIC_RELEASE, /* unlock:A */
+					    __ATOMIC_RELAXED);
 }
 
 /* In a fork child: another holder is not here; this thread may be one, below the handler that forked. */

@@ -7,6 +7,8 @@
  *
  *   latch:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded before the
  *                        latch is read, so what is read is at least as new. Its other orders: fs/control.c
+ *   reload:D, reload:F   what the event path finds together: site.c
+ *   unlock:G / lock:G    what the last holder did, before the lock is free
  */
 #include <sys/mman.h>
 #include "client_i.h"
@@ -17,12 +19,12 @@ static u32 weir_lock;
 
 bool weir_client_trylock(void)
 {
-	return !__atomic_exchange_n(&weir_lock, 1, __ATOMIC_ACQUIRE);
+	return !__atomic_exchange_n(&weir_lock, 1, __ATOMIC_ACQUIRE); /* lock:G */
 }
 
 void weir_client_unlock(void)
 {
-	__atomic_store_n(&weir_lock, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&weir_lock, 0, __ATOMIC_RELEASE); /* unlock:G */
 }
 
 static struct weir_config weir_config; /* the last one read; under the lock */
@@ -143,7 +145,7 @@ static void weir_rematch(u32 slots)
 			continue;
 		slot = &weir_client_state.slot[n];
 		epoch = slots & 1u << n ? weir_config.slot[n].epoch : 0;
-		__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELEASE); /* reload:F, and the two below */
 		__atomic_store_n(&slot->subbuf_mask, weir_epoch_subbuf_size(epoch) - 1, __ATOMIC_RELEASE);
 		__atomic_store_n(&slot->ring_mask, weir_epoch_ring_size(epoch) - 1, __ATOMIC_RELEASE);
 	}

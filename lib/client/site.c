@@ -7,10 +7,11 @@
  *
  * A record belongs to the trace whose rules its site matched:
  *
- *   reload:D / emit:D   a slot's bit is cleared in every site before the slot's epoch changes, and set after;
- *                       the event path loads match, then epoch, then match again: unchanged means that the
- *                       epoch is that of the match. (match never takes an earlier value again: it carries the
- *                       generation.)
+ *   reload:D / emit:D   a site's id, a slot's epoch and its masks are stored before the match that stands for them;
+ *                       match is loaded before them: none is older
+ *   reload:F / emit:F   a slot's bit is cleared in every site before the slot's epoch and masks change; these are
+ *                       loaded before match is loaded again: unchanged means that none is newer. (match never takes
+ *                       an earlier value again: it carries the generation.)
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -249,8 +250,8 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 	left = match & (WEIR_GENERATION_STEP - 1);
 	while (left) {
 		n = (unsigned int)__builtin_ctz(left);
-		epoch = __atomic_load_n(&weir_client_state.slot[n].epoch, __ATOMIC_ACQUIRE);
-		again = __atomic_load_n(&site->match, __ATOMIC_RELAXED); /* emit:D */
+		epoch = __atomic_load_n(&weir_client_state.slot[n].epoch, __ATOMIC_ACQUIRE); /* emit:F */
+		again = __atomic_load_n(&site->match, __ATOMIC_RELAXED);
 		if (again != match) {
 			match = again;
 			left = match & (WEIR_GENERATION_STEP - 1) & ~done;
@@ -276,10 +277,10 @@ static inline __attribute__((always_inline)) void weir_emit(struct weir_site *si
 		     !slots || (slots & (slots - 1))))
 		goto slow;
 	slot = &weir_client_state.slot[__builtin_ctz(slots)];
-	epoch = __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE);
-	subbuf_mask = __atomic_load_n(&slot->subbuf_mask, __ATOMIC_ACQUIRE);
-	ring_mask = __atomic_load_n(&slot->ring_mask, __ATOMIC_ACQUIRE);
-	if (unlikely(__atomic_load_n(&site->match, __ATOMIC_RELAXED) != match)) /* emit:D */
+	epoch = __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE);	     /* emit:F */
+	subbuf_mask = __atomic_load_n(&slot->subbuf_mask, __ATOMIC_ACQUIRE); /* emit:F */
+	ring_mask = __atomic_load_n(&slot->ring_mask, __ATOMIC_ACQUIRE);     /* emit:F */
+	if (unlikely(__atomic_load_n(&site->match, __ATOMIC_RELAXED) != match))
 		goto slow;
 	if (epoch & WEIR_EPOCH_TID) {
 		body -= sizeof(weir_client_thread.tid);

@@ -163,7 +163,7 @@ void weir_schema_add(struct weir_site *site)
 		weir_client_state.schema_bytes = bytes + (size_t)size;
 		/* log:A / parse:A   the descriptor before the size of the log (fs/backend_shm.c) */
 		__atomic_store_n(&weir_client_state.process->schema_bytes, weir_client_state.schema_bytes,
-				 __ATOMIC_RELEASE);
+				 __ATOMIC_RELEASE); /* log:A */
 	}
 	site->id = (u32)id;
 }
@@ -178,7 +178,7 @@ void weir_client_list(struct weir_site *site)
 	site->next = weir_client_state.sites;
 	weir_client_state.sites = site; /* one store: a fork in between finds a whole list */
 	__atomic_or_fetch(&site->flags, WEIR_SITE_LISTED, __ATOMIC_RELAXED);
-	__atomic_store_n(&site->match, weir_client_match(site), __ATOMIC_RELEASE);
+	__atomic_store_n(&site->match, weir_client_match(site), __ATOMIC_RELEASE); /* reload:D: its id */
 }
 
 /**

@@ -5,6 +5,8 @@
  * A site stages on its own stack, with WEIR_STAGE_ROOM bytes for what varies. What does not fit moves to one
  * of a few larger stages, taken and given back with one atomic operation each; when all are taken, or
  * WEIR_RECORD_MAX is not enough, the event is lost. Their pages are touched only when they are used.
+ *
+ *   give:A / take:A   the last access to a stage, before its bit is cleared; its bit is set before the next one
  */
 #include <stdint.h>
 #include <string.h>
@@ -30,7 +32,7 @@ static int weir_stage_take(void)
 			return -1;
 		n = __builtin_ctz(~taken);
 	} while (!__atomic_compare_exchange_n(&weir_stages_taken, &taken, taken | 1u << n, 0, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
+					      __ATOMIC_RELAXED)); /* take:A */
 	return n;
 }
 
@@ -38,7 +40,7 @@ void weir_stage_release(struct weir_cursor *cursor)
 {
 	size_t n = (size_t)(cursor->stage - weir_stages[0]) / WEIR_STAGE_LARGE;
 
-	__atomic_and_fetch(&weir_stages_taken, ~(1u << n), __ATOMIC_RELEASE);
+	__atomic_and_fetch(&weir_stages_taken, ~(1u << n), __ATOMIC_RELEASE); /* give:A */
 }
 
 /* Bytes that may still be staged for fields that vary. A cursor in a larger stage has no limit of its own. */

@@ -124,7 +124,8 @@ static const struct weir_control *weir_map_control(const char *dir, bool mine)
 		weir_client_debug("%s: not trusted: wrong owner, kind or size", path);
 	}
 	weir_sys_close(fd);
-	if (control && (control->magic != WEIR_CONTROL_MAGIC || control->version != WEIR_ABI_VERSION)) {
+	if (control && (smp_load_acquire(&control->magic) != WEIR_CONTROL_MAGIC || /* map:F */
+			 control->version != WEIR_ABI_VERSION)) {
 		weir_client_debug("%s: another version of weir", path);
 		munmap(control, sizeof(*control));
 		control = NULL;

@@ -203,13 +203,17 @@ static void boot_lookup(void)
 		memcpy(row[i].next, &next[i], sizeof(next[i]));
 }
 
-/* True when next_* are the allocator's; false to a call that comes while they are looked up. */
+/*
+ * True when next_* are the allocator's; false to a call that comes while they are looked up.
+ *
+ *   ready:A / load:A   next_* and real_* before the state that says so
+ */
 static bool boot_load(void)
 {
 	int state = BOOT_NEW, error = errno;
 
 	if (!__atomic_compare_exchange_n(&boot_state, &state, BOOT_LOADING, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_ACQUIRE))
+					 __ATOMIC_ACQUIRE)) /* load:A */
 		return state == BOOT_READY;
 	boot_lookup();
 	if (boot_used) {
@@ -220,7 +224,7 @@ static bool boot_load(void)
 		next_realloc = checked_realloc;
 		next_reallocarray = checked_reallocarray;
 	}
-	__atomic_store_n(&boot_state, BOOT_READY, __ATOMIC_RELEASE);
+	__atomic_store_n(&boot_state, BOOT_READY, __ATOMIC_RELEASE); /* ready:A */
 	errno = error;
 	return true;
 }
