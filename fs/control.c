@@ -2,20 +2,10 @@
 /*
  * control: the tracing control, RUNDIR/control, which programs map read-only.
  *
- * Everything is composed in a private config and then published through the latch (abi.h), so that a program
- * finds a whole copy whenever it looks, also after a daemon was killed in the middle:
+ * Everything is composed in a private config and then published through the latch (weir_latch.h), so that a program
+ * finds a whole copy whenever it looks, also after a daemon was killed in the middle.
  *
- *   sequence odd   copy 0 is being written, readers use copy 1
- *   sequence even  copy 1 may be being written, readers use copy 0
- *
- *   latch:A / read:B   odd before the first byte of copy 0
- *   latch:B / read:A   bytes of copy 0 before even
- *   latch:C / read:B   even before the first byte of copy 1
- *   latch:D / read:A   bytes of copy 1 before the next odd
- *   latch:E / reload:E   everything before the generation that makes sites look
- *   format:F / map:F     version, size and the empty copies before the magic of a new file
- *
- * The reader: read:A loads the sequence (acquire), copies, read:B (read barrier) loads the sequence again.
+ *   format:F / map:F   version, size and the empty copies before the magic of a new file
  *
  * A file of the same version is adopted in place, never replaced or shrunk: programs that mapped it earlier
  * join. Its lock tells a second daemon that it is one too many.
@@ -28,6 +18,7 @@
 #include <unistd.h>
 
 #include "registry_i.h"
+#include "../lib/core/weir_latch.h"
 
 static struct {
 	int fd;
@@ -45,39 +36,15 @@ u64 weir_control_counter(void)
 	return ++weir_tracing.config.counter;
 }
 
-/* Stores what differs, a word at a time: a reader's cache lines stay where nothing changed. */
-static void weir_control_copy(struct weir_config *dst, const struct weir_config *src)
-{
-	u64 *to = (u64 *)dst;
-	const u64 *from = (const u64 *)src;
-	size_t i;
-
-	for (i = 0; i < sizeof(*dst) / sizeof(*to); i++)
-		if (to[i] != from[i])
-			WRITE_ONCE(to[i], from[i]);
-}
-
 /**
  * weir_control_publish() - let programs see the private config
- *
- * An odd sequence was left by a daemon that was killed: copy 0 is written once more, nobody reads it.
  *
  * Context: locked, or before threads start.
  */
 void weir_control_publish(void)
 {
-	struct weir_control *map = weir_tracing.map;
-	u64 odd = map->sequence | 1;
-
 	weir_kmod_publish(&weir_tracing.config);
-	smp_store_release(&map->sequence, odd); /* latch:D */
-	smp_wmb();				/* latch:A */
-	weir_control_copy(&map->copy[0], &weir_tracing.config);
-	smp_store_release(&map->sequence, odd + 1); /* latch:B */
-	smp_wmb();				    /* latch:C */
-	weir_control_copy(&map->copy[1], &weir_tracing.config);
-	smp_store_release(&map->generation, /* latch:E */
-			  (map->generation + WEIR_GENERATION_STEP) & ~(u64)(WEIR_GENERATION_STEP - 1));
+	weir_latch_publish(weir_tracing.map, &weir_tracing.config);
 }
 
 void weir_control_slot(const struct weir_trace *trace)
@@ -166,9 +133,7 @@ static void weir_control_adopt(struct weir_control *map)
 	for (i = 0; i < 2 * WEIR_SLOTS; i++)
 		newest = max(newest, map->copy[i & 1].slot[i / 2].epoch >> WEIR_EPOCH_COUNTER_SHIFT);
 	memcpy(&weir_tracing.config, &map->copy[map->sequence & 1], sizeof(weir_tracing.config));
-	/* killed while it wrote copy 1: whole again before the next odd sequence sends readers there */
-	if (!(map->sequence & 1))
-		weir_control_copy(&map->copy[1], &map->copy[0]);
+	weir_latch_repair(map); /* killed while it wrote copy 1 */
 	weir_tracing.config.counter = newest;
 }
 

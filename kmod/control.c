@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * control: the tracing control that all processes map, and what the server writes into it.
- *
- * Published through the latch (abi.h) as fs/control.c does it, with the same memory orders:
- *
- *   latch:A / read:B   odd before the first byte of copy 0
- *   latch:B / read:A   bytes of copy 0 before even
- *   latch:C / read:B   even before the first byte of copy 1
- *   latch:D / read:A   bytes of copy 1 before the next odd
- *   latch:E / reload:E   everything before the generation that makes sites look
+ * control: the tracing control that all processes map, and what the server writes into it; published through the latch
+ * (weir_latch.h).
  *
  * Slots that change their epoch are recycled before the new one is published: whoever writes under
  * it finds rings of its geometry. Who still writes under the old one does so into pages that are
@@ -20,6 +13,7 @@
 #include <linux/vmalloc.h>
 
 #include "weir_kmod.h"
+#include "weir_latch.h"
 
 struct weir_control *weir_control;
 static DEFINE_MUTEX(weir_control_lock);
@@ -52,32 +46,6 @@ void weir_control_state(struct weir_dev_serve *serve)
 
 /* ---- publishing ------------------------------------------------------------------------------ */
 
-/* Stores what differs, a word at a time: a reader's cache lines stay where nothing changed. */
-static void weir_control_copy(struct weir_config *dst, const struct weir_config *src)
-{
-	u64 *to = (u64 *)dst;
-	const u64 *from = (const u64 *)src;
-	size_t i;
-
-	for (i = 0; i < sizeof(*dst) / sizeof(*to); i++)
-		if (to[i] != from[i])
-			WRITE_ONCE(to[i], from[i]);
-}
-
-static void weir_control_publish(void)
-{
-	struct weir_control *map = weir_control;
-	u64 odd = map->sequence | 1;
-
-	smp_store_release(&map->sequence, odd); /* latch:D */
-	smp_wmb();				/* latch:A */
-	weir_control_copy(&map->copy[0], weir_config);
-	smp_store_release(&map->sequence, odd + 1); /* latch:B */
-	smp_wmb();				    /* latch:C */
-	weir_control_copy(&map->copy[1], weir_config);
-	smp_store_release(&map->generation, map->generation + WEIR_GENERATION_STEP); /* latch:E */
-}
-
 /* Returns the slots whose epoch has changed. */
 static u32 weir_control_epochs(const struct weir_config *config)
 {
@@ -102,7 +70,7 @@ static int weir_control_apply(const struct weir_config *config)
 	if (slots)
 		weir_source_recycle(slots);
 	err = weir_kernel_update(weir_config);
-	weir_control_publish();
+	weir_latch_publish(weir_control, weir_config);
 	weir_anchor_renew();
 	return err;
 }
@@ -190,7 +158,7 @@ void weir_control_unserved(void)
 	mutex_lock(&weir_control_lock);
 	weir_config->server = 0;
 	weir_kernel_update(weir_config);
-	weir_control_publish();
+	weir_latch_publish(weir_control, weir_config);
 	mutex_unlock(&weir_control_lock);
 }
 
@@ -218,6 +186,6 @@ int weir_control_init(void)
 	weir_control->magic = WEIR_CONTROL_MAGIC;
 	weir_control->version = WEIR_ABI_VERSION;
 	weir_control->size = sizeof(*weir_control);
-	weir_control_publish();
+	weir_latch_publish(weir_control, weir_config);
 	return 0;
 }

@@ -6,7 +6,7 @@
  * what they have. errno is kept; nothing is allocated.
  *
  *   latch:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded before the
- *                        latch is read, so what is read is at least as new. Its other orders: fs/control.c
+ *                        latch is read, so what is read is at least as new. Its other orders: weir_latch.h
  *   reload:D, reload:F   what the event path finds together: site.c
  *   unlock:G / lock:G    what the last holder did, before the lock is free
  */

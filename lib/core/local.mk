@@ -5,6 +5,7 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/desc.c \
 	lib/core/env.h \
 	lib/core/glob.c \
+	lib/core/latch.c \
 	lib/core/name.c \
 	lib/core/name_i.h \
 	lib/core/out.c \
@@ -20,6 +21,7 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/tsdl.c \
 	lib/core/walk.c \
 	lib/core/weir_glob.h \
+	lib/core/weir_latch.h \
 	lib/core/weir_packet.h \
 	lib/core/weir_put.h \
 	lib/core/weir_relay.h \
