@@ -19,6 +19,7 @@ cmd_weir_SOURCES = \
 	cmd/record_file.c \
 	cmd/record_i.h \
 	cmd/record_pipe.c \
+	cmd/record_segment.c \
 	cmd/record_stream.c \
 	cmd/record_watch.c \
 	cmd/run.c \

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * weir record: moves a trace's packets to disk while they are written.
- *
- * Two processes: one that was asked, in front, and one that moves. When the one in front is killed,
- * even by SIGKILL, the other hears of it, takes what is there and ends; when that one is killed,
- * the one in front cuts the packets that it was in the middle of. So files are whole whichever is
- * killed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,9 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd_i.h"
@@ -75,8 +68,8 @@ static uint64_t parse_size(const char *text)
 	return n > UINT64_MAX >> shift ? 0 : n << shift;
 }
 
-/* ---- the one that moves
- * --------------------------------------------------------------------------*/
+/* ---- moving
+ * ---------------------------------------------------------------------------------------*/
 
 void record_signals(sigset_t *set)
 {
@@ -143,8 +136,12 @@ static int report(const struct recorder *rec, int err)
 
 static int move(struct recorder *rec)
 {
+	sigset_t set;
 	int err;
 
+	record_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGXFSZ, SIG_IGN);
 	many_files();
 	pthread_mutex_init(&rec->lock, NULL);
 	rec->wake = eventfd(0, EFD_CLOEXEC);
@@ -160,50 +157,8 @@ static int move(struct recorder *rec)
 	return report(rec, err ? -err : rec->failed);
 }
 
-/* ---- the one in front
- * ----------------------------------------------------------------------------*/
-
-static int watch_over(const struct recorder *rec, pid_t child, const sigset_t *set)
-{
-	siginfo_t info = { 0 };
-	sigset_t all = *set;
-	int sig, status;
-
-	sigaddset(&all, SIGCHLD);
-	for (;;) {
-		if (waitpid(child, &status, WNOHANG) == child)
-			break;
-		sig = sigwaitinfo(&all, &info);
-		if (sig > 0 && sig != SIGCHLD)
-			kill(child, SIGTERM);
-	}
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	record_cut(rec->dir, false);
-	return weir_fail_why(rec->dir, "the recorder was killed");
-}
-
-static int record(struct recorder *rec)
-{
-	pid_t parent = getpid(), child;
-	sigset_t set, all;
-
-	record_signals(&set);
-	all = set;
-	sigaddset(&all, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	signal(SIGXFSZ, SIG_IGN);
-	child = fork();
-	if (child < 0)
-		return weir_fail("fork");
-	if (child)
-		return watch_over(rec, child, &set);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	prctl(PR_SET_NAME, "weir-mover");
-	if (getppid() != parent)
-		return 1;
-	return move(rec);
-}
+/* ---- the beginning
+ * --------------------------------------------------------------------------------*/
 
 static int start(struct recorder *rec)
 {
@@ -214,7 +169,7 @@ static int start(struct recorder *rec)
 	rec->trace = openat(rec->mount, rec->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rec->trace < 0)
 		return weir_fail("%s/%s", weir_mountpoint(), rec->name);
-	return record(rec);
+	return move(rec);
 }
 
 static bool parse(struct recorder *rec, int argc, char **argv)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * record_cut: what a recorder that was killed has left. SIGKILL may end a write(2) after some of
- * its pages, and a file that ends inside a packet is no CTF stream: what follows its last whole
- * packet is cut off.
+ * record_cut: what a recorder that was killed has left: streams whose last packet reaches to the
+ * end of a file that is larger than it had to be, and files that have no name yet.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,52 +16,68 @@
 #include "cmd_i.h"
 #include "record_i.h"
 
-static bool cut_quiet;
-
-/* The end of the last whole packet; -1: this is no stream. */
-static off_t whole(int fd, off_t size)
+/* Finds the last packet, and where it could end. False: this is no stream of ours. */
+static bool find_end(struct record_segment *seg)
 {
 	struct weir_packet header;
-	off_t at = 0;
+	off_t at, size = 0;
 
-	while (size - at >= (off_t)sizeof(header)) {
-		if (pread(fd, &header, sizeof(header), at) != (ssize_t)sizeof(header))
-			break;
-		if (header.magic != WEIR_CTF_MAGIC || header.packet_size % 64 ||
-		    header.packet_size / 8 < sizeof(header))
-			return at ? at : -1;
-		if (header.packet_size / 8 > (uint64_t)(size - at))
-			break;
-		at += (off_t)(header.packet_size / 8);
+	for (at = 0; at < seg->size; at += size) {
+		if (pread(seg->fd, &header, sizeof(header), at) != (ssize_t)sizeof(header) ||
+		    header.magic != WEIR_CTF_MAGIC || header.packet_size % 64 ||
+		    header.packet_size / 8 < sizeof(header) ||
+		    header.content_size > header.packet_size ||
+		    header.packet_size / 8 > (uint64_t)(seg->size - at))
+			return false;
+		size = (off_t)(header.packet_size / 8);
 	}
-	return at;
+	if (!size)
+		return false;
+	seg->last = at - size;
+	size = (off_t)((header.content_size / 8 + 7) & ~7ull);
+	if (size < (off_t)sizeof(header))
+		size = sizeof(header);
+	seg->end = seg->last + size;
+	return true;
+}
+
+/* cpuN or cpuN.NR. */
+static bool parse_name(struct record_segment *seg, const char *name)
+{
+	size_t len = strcspn(name, ".");
+
+	if (strncmp(name, "cpu", 3) || len >= sizeof(seg->stream))
+		return false;
+	memcpy(seg->stream, name, len);
+	return !name[len] || sscanf(name + len, ".%u", &seg->nr) == 1;
 }
 
 static int cut_file(const char *path, const struct stat *st, int type, struct FTW *at)
 {
+	struct record_segment seg = { .fd = -1, .dir = -1, .size = st->st_size };
 	const char *name = path + at->base;
-	off_t end;
-	int fd, err = 0;
 
-	if (type != FTW_F || strncmp(name, "cpu", 3))
+	if (type != FTW_F)
 		return 0;
-	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	if (!strncmp(name, ".cpu", 4))
+		return unlink(name) ? errno : 0;
+	if (!parse_name(&seg, name))
 		return 0;
-	end = whole(fd, st->st_size);
-	if (end >= 0 && end < st->st_size) {
-		err = ftruncate(fd, end) ? errno : 0;
-		if (!err && !cut_quiet)
-			fprintf(stderr, "weir: %s: ended inside a packet: cut to %lld bytes\n",
-				path, (long long)end);
+	seg.fd = open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	seg.dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (seg.fd >= 0 && find_end(&seg)) {
+		record_segment_close(&seg);
+		return 0;
 	}
-	close(fd);
-	return err;
+	if (seg.fd >= 0)
+		close(seg.fd);
+	if (seg.dir >= 0)
+		close(seg.dir);
+	return 0;
 }
 
 /* Every stream below `dir`. A file that is none of ours is left alone. */
-int record_cut(const char *dir, bool quiet)
+int record_cut(const char *dir)
 {
-	cut_quiet = quiet;
-	return -nftw(dir, cut_file, 16, FTW_PHYS);
+	return -nftw(dir, cut_file, 16, FTW_PHYS | FTW_CHDIR);
 }

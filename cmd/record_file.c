@@ -5,7 +5,7 @@
  *
  *  - metadata is in place before the first packet, and replaced by rename(2) before a packet that
  * needs more;
- *  - a write is of whole packets, and what fails inside one is taken back;
+ *  - a stream's files are whole packets all of the time (record_segment.c);
  *  - nothing is ever added to a file of an earlier run.
  *
  * When there is no room left, the writing thread waits for some with its packets in its hands, and
@@ -171,8 +171,9 @@ static bool knows(const struct record_process *process, const uint8_t *uuid)
  * @process: the process
  * @uuid: of packets that were read; NULL: there are none yet
  *
- * What is there after a packet was read knows all events in it, unless the trace was cleared in between.
- * By name: the process's directory goes with `clear`, and another comes with its next event.
+ * What is there after a packet was read knows all events in it, unless the trace was cleared in
+ * between. By name: the process's directory goes with `clear`, and another comes with its next
+ * event.
  *
  * Context: the process's lock.
  * Return: 0; -ESTALE the trace has been cleared since, and these packets with it; -errno.
@@ -203,26 +204,6 @@ int record_metadata(const struct recorder *rec, struct record_process *process, 
 	return 0;
 }
 
-/* All of it, or none. */
-static int write_whole(int fd, const char *data, size_t len, off_t at)
-{
-	size_t done = 0;
-	ssize_t n;
-	int err;
-
-	while (done < len) {
-		n = pwrite(fd, data + done, len - done, at + (off_t)done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			err = n ? -errno : -EIO;
-			return ftruncate(fd, at) ? -EIO : err;
-		}
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /* The name starts with a dot, so readers do not take it for a stream. */
 static int write_metadata(struct record_process *process)
 {
@@ -231,7 +212,7 @@ static int write_metadata(struct record_process *process)
 
 	if (fd < 0)
 		return -errno;
-	err = write_whole(fd, process->metadata, process->size, 0);
+	err = record_write(fd, process->metadata, process->size, 0);
 	if (close(fd) && !err)
 		err = -errno;
 	if (!err && renameat(process->out, ".metadata", process->out, "metadata"))
@@ -291,9 +272,10 @@ static int open_directory(struct recorder *rec, struct record_process *process, 
 
 /* The process's directory in the chunk, with metadata that knows the packets. Chunks may have gone
  * on meanwhile; never back. A directory has one uuid: what comes after `clear` goes to the next. */
-static int prepare(struct recorder *rec, struct record_stream *stream, uint64_t chunk, off_t *at)
+static int prepare(struct recorder *rec, struct record_stream *stream, uint64_t chunk)
 {
 	struct record_process *process = stream->process;
+	struct record_segment old = { .dir = -1, .fd = -1 };
 	bool cleared;
 	int err;
 
@@ -306,18 +288,14 @@ static int prepare(struct recorder *rec, struct record_stream *stream, uint64_t 
 		memcpy(process->uuid, stream->uuid, sizeof(process->uuid));
 	if (!err && !process->written)
 		err = write_metadata(process);
-	if (!err && (stream->file < 0 || stream->chunk != process->chunk || stream->fresh)) {
-		if (stream->file >= 0)
-			close(stream->file);
-		stream->file = openat(process->out, stream->name,
-				      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		err = stream->file < 0 ? -errno : 0;
+	if (!err && (stream->file.dir < 0 || stream->chunk != process->chunk || stream->fresh)) {
+		old = stream->file;
+		err = record_segment_open(&stream->file, process->out, stream->name);
 		stream->chunk = process->chunk;
-		stream->size = 0;
 		stream->fresh = err;
 	}
-	*at = stream->size;
 	pthread_mutex_unlock(&process->lock);
+	record_segment_close(&old);
 	return err;
 }
 
@@ -343,29 +321,28 @@ static bool no_room(int err)
  * record_store() - puts whole packets at the end of a stream's file
  * @rec: the recorder
  * @stream: the stream
- * @data: the packets
+ * @data: the packets; packet_size of the last one is changed
  * @len: their bytes
  *
  * Waits while there is no room, until the recorder is stopped.
  *
- * Return: 0; -ESTALE the trace was cleared before they were stored: they are no more; -ECANCELED there
- * was no room to the end, counted; -errno.
+ * Return: 0; -ESTALE the trace was cleared before they were stored: they are no more; -ECANCELED
+ * there was no room to the end, counted; -errno.
  */
-int record_store(struct recorder *rec, struct record_stream *stream, const void *data, size_t len)
+int record_store(struct recorder *rec, struct record_stream *stream, char *data, size_t len)
 {
 	uint64_t chunk;
-	off_t at;
 	int err = choose_chunk(rec, len, &chunk);
 	bool stuck = false;
 
 	while (!err) {
-		err = prepare(rec, stream, chunk, &at);
+		err = prepare(rec, stream, chunk);
 		if (!err && rec->rotate && stream->chunk != chunk) {
 			rebook(rec, len, chunk, stream->chunk);
 			chunk = stream->chunk;
 		}
 		if (!err)
-			err = write_whole(stream->file, data, len, at);
+			err = record_segment_append(&stream->file, data, len);
 		if (err == -ENOENT && chunk_is_gone(rec, chunk)) { /* others were that fast */
 			err = choose_chunk(rec, 0, &chunk);
 			continue;
@@ -385,8 +362,6 @@ int record_store(struct recorder *rec, struct record_stream *stream, const void 
 	}
 	if (stuck)
 		__atomic_sub_fetch(&rec->stuck, 1, __ATOMIC_RELAXED);
-	if (!err)
-		stream->size += (off_t)len;
 	return err;
 }
 
@@ -405,7 +380,8 @@ static uint64_t tree_bytes(int dir, const char *name)
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
 		    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
-		bytes += S_ISDIR(st.st_mode) ? tree_bytes(fd, entry->d_name) : (uint64_t)st.st_size;
+		bytes += S_ISDIR(st.st_mode) ? tree_bytes(fd, entry->d_name)
+					     : (uint64_t)st.st_blocks * 512;
 	}
 	if (list)
 		closedir(list);
@@ -455,7 +431,7 @@ int record_out_open(struct recorder *rec)
 	rec->out = open(rec->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rec->out < 0)
 		return -errno;
-	err = record_cut(rec->dir, false);
+	err = record_cut(rec->dir);
 	if (rec->max && !rec->rotate)
 		rec->rotate = rec->max / 8 ? rec->max / 8 : 1;
 	return err || !rec->rotate ? err : find_chunks(rec);

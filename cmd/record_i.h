@@ -2,10 +2,11 @@
 /*
  * weir record, inside.
  *
- *   record.c         options; the process in front, and the one that moves
+ *   record.c         options, the beginning, the report
  *   record_watch.c   which processes the trace has: inotify, and a look
  *   record_stream.c  a thread a CPU: packets out of live/cpuN
- *   record_file.c    directories, chunks, metadata, whole packets into files
+ *   record_file.c    directories, chunks, metadata
+ *   record_segment.c a stream's file, whole at any moment
  *   record_cut.c     what a recorder that was killed has left
  *   record_pipe.c    one stream to standard output
  *
@@ -81,13 +82,22 @@ struct record_process {
 	bool written; /* it is in `out` */
 };
 
+/* A stream's file. */
+struct record_segment {
+	int dir;	 /* where it is; -1: none yet */
+	int fd;		 /* -1: no packet so far */
+	char stream[16]; /* cpuN */
+	unsigned int nr; /* of its files here */
+	off_t size;	 /* of the file, all of the time */
+	off_t last, end; /* the last packet's beginning and end */
+};
+
 struct record_stream {
 	struct record_process *process;
 	char name[16];	/* cpuN */
 	int fd;		/* live/cpuN */
-	int file;	/* -1: none yet */
 	uint64_t chunk; /* that the file is in */
-	off_t size;	/* of the file: whole packets */
+	struct record_segment file;
 	bool begun;
 	bool fresh;	/* the next packets have another uuid than the file's */
 	uint8_t uuid[16]; /* of the file's packets */
@@ -117,9 +127,14 @@ void record_threads_join(struct recorder *rec);
 
 int record_out_open(struct recorder *rec);
 int record_metadata(const struct recorder *rec, struct record_process *process, const uint8_t *uuid);
-int record_store(struct recorder *rec, struct record_stream *stream, const void *data, size_t len);
+int record_store(struct recorder *rec, struct record_stream *stream, char *data, size_t len);
 
-int record_cut(const char *dir, bool quiet);
+int record_write(int fd, const void *data, size_t len, off_t at);
+int record_segment_open(struct record_segment *seg, int dir, const char *stream);
+int record_segment_append(struct record_segment *seg, char *data, size_t len);
+void record_segment_close(struct record_segment *seg);
+
+int record_cut(const char *dir);
 int record_pipe(const char *path);
 char *record_human(char buf[32], uint64_t bytes);
 

@@ -135,8 +135,7 @@ static void close_stream(struct record_thread *thread, struct record_stream *str
 	*p = stream->next;
 	pthread_mutex_unlock(&thread->lock);
 	close(stream->fd);
-	if (stream->file >= 0)
-		close(stream->file);
+	record_segment_close(&stream->file);
 	__atomic_sub_fetch(&stream->process->streams, 1, __ATOMIC_RELEASE); /* close:B */
 	free(stream);
 	__atomic_sub_fetch(&thread->rec->open, 1, __ATOMIC_RELEASE); /* close:B */
@@ -265,7 +264,7 @@ int record_stream_add(struct recorder *rec, struct record_process *process, cons
 	}
 	thread = rec->thread[cpu];
 	stream->process = process;
-	stream->file = -1;
+	stream->file.dir = stream->file.fd = -1;
 	snprintf(stream->name, sizeof(stream->name), "%s", name);
 	err = open_stream(stream);
 	if (err) {

@@ -7,7 +7,6 @@
 #   recorded [SIGNAL]              # ends it; its exit status
 #   counted_in DIR MODE            # a result: ctfread of what was recorded against $counts
 . "${top_srcdir:-.}/tests/stress/common.sh"
-need pgrep
 build $CC -std=gnu11 -D_GNU_SOURCE -O2 -g -I"$top_srcdir/include" -o "$tmp/paced" "$top_srcdir/tests/record/paced.c" -pthread
 
 paced() { traced timeout -k 5 600 "$tmp/paced" "$@" "$counts"; }
@@ -21,9 +20,8 @@ record() {	# TRACE DIR OPTION...
 	kill -0 "$recorder" || fail "$trace: is recorded" "$(cat "$tmp/${dir##*/}.err")"
 }
 
-# The process that moves; it has the trace when it watches it.
-mover() { pgrep -P "$recorder"; }
-watching() { find "/proc/$(mover)/fd" -lname '*inotify*' | grep -q .; }
+# It has the trace when it watches it.
+watching() { find "/proc/$recorder/fd" -lname '*inotify*' | grep -q .; }
 
 recorded() {	# [SIGNAL]: ends $recorder
 	kill "-${1:-INT}" "$recorder"

@@ -13,4 +13,5 @@ SOAK_TESTS += \
 EXTRA_DIST += \
 	$(RECORD_TESTS) \
 	tests/record/common.sh \
-	tests/record/paced.c
+	tests/record/paced.c \
+	tests/record/strike.c

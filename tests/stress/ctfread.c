@@ -3,12 +3,13 @@
  * ctfread: an independent reader of a trace directory, for counting. Knows the one CTF layout that
  * weir writes, and shares no code with it.
  *
- *   ctfread [-m MODE] [-c COUNTS] [-e PROVIDER] [-o SUBBUF:RECORD] TRACE
+ *   ctfread [-m MODE] [-c COUNTS] [-e PROVIDER] [-o SUBBUF:RECORD] [-p] TRACE
  *
  * Always: every file is whole packets without a hole, every packet whole records of known events
  * with zeros between them; sequence numbers, times and events_discarded never go back; no event
- * twice; a writer's own order is kept in each stream. MODE says what must be there of what COUNTS
- * says was written:
+ * twice; a writer's own order is kept in each stream. A stream is cpuN, cpuN.1 and so on. -p: what
+ * lies behind the content of a file's last packet is not looked at; a recorder that was killed was
+ * writing there. MODE says what must be there of what COUNTS says was written:
  *
  *   any        nothing more
  *   gapless    of each writer all between its first and its last, but for what is discarded
@@ -73,6 +74,7 @@ static struct {
 	uint64_t events, discarded, packets, streams, sources, overwritten, missed;
 } total;
 static uint64_t full; /* MISSED: events of a full sub-buffer */
+static bool any_padding;
 static const char *provider;
 static const struct counts *counts;
 
@@ -286,7 +288,8 @@ static size_t read_packet(struct stream *s, const char *packet, size_t left)
 		if (at == HEADER)
 			first = time;
 	}
-	check_zeros(s, packet, content, h.size / 8);
+	if (!any_padding || h.size / 8 < left)
+		check_zeros(s, packet, content, h.size / 8);
 	if (first != h.begin || time > h.end)
 		FAIL("%s: packet %" PRIu64 ": its records are not within its times", s->path,
 		     h.seq);
@@ -304,36 +307,52 @@ static size_t read_packet(struct stream *s, const char *packet, size_t left)
 	return h.size / 8;
 }
 
-static void read_stream(const char *dir, const char *name, const struct metadata *m)
+static void read_file(struct stream *s, const char *dir, const char *name)
 {
 	char path[4096], *data;
-	struct stream s = { .path = path, .metadata = m, .number = ++total.streams };
 	size_t size, at = 0;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	s->path = path;
 	data = slurp(dir, name, &size);
 	while (at < size)
-		at += read_packet(&s, data + at, size - at);
-	if (!s.any)
+		at += read_packet(s, data + at, size - at);
+	if (!size)
 		FAIL("%s: empty", path);
-	total.discarded += s.discarded;
 	free(data);
+}
+
+static int is_stream(const struct dirent *e)
+{
+	return !strncmp(e->d_name, "cpu", 3);
+}
+
+static bool same_stream(const char *a, const char *b)
+{
+	size_t len = strcspn(a, ".");
+
+	return strcspn(b, ".") == len && !memcmp(a, b, len);
 }
 
 static void read_source(const char *dir)
 {
+	struct dirent **files;
+	struct stream s = { 0 };
 	struct metadata m;
-	struct dirent *e;
-	DIR *d;
+	int i, nr;
 
 	read_metadata(dir, &m);
-	d = opendir(dir);
-	if (!d)
+	nr = scandir(dir, &files, is_stream, versionsort);
+	if (nr < 0)
 		FAIL("%s: %s", dir, strerror(errno));
-	while ((e = readdir(d)))
-		if (!strncmp(e->d_name, "cpu", 3))
-			read_stream(dir, e->d_name, &m);
-	closedir(d);
+	for (i = 0; i < nr; i++) {
+		if (!i || !same_stream(files[i - 1]->d_name, files[i]->d_name)) {
+			total.discarded += s.discarded;
+			s = (struct stream){ .metadata = &m, .number = ++total.streams };
+		}
+		read_file(&s, dir, files[i]->d_name);
+	}
+	total.discarded += s.discarded;
 	total.sources++;
 }
 
@@ -442,7 +461,7 @@ int main(int argc, char **argv)
 	uint64_t overwritten = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "m:c:e:o:")) > 0) {
+	while ((c = getopt(argc, argv, "m:c:e:o:p")) > 0) {
 		if (c == 'm')
 			mode = optarg;
 		else if (c == 'c')
@@ -451,6 +470,8 @@ int main(int argc, char **argv)
 			provider = optarg;
 		else if (c == 'o')
 			geometry = optarg;
+		else if (c == 'p')
+			any_padding = true;
 		else
 			return 2;
 	}
