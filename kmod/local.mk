@@ -28,7 +28,7 @@ KMOD_FILES = \
 	kmod/weir_kmod.h \
 	kmod/writer.c
 
-EXTRA_DIST += $(KMOD_FILES) examples/kmod/weir_sample.c kmod/links kmod/test/weir_test.c include/weir/kernel.h
+EXTRA_DIST += $(KMOD_FILES) examples/kmod/weir_sample.c kmod/links kmod/test/nest.c kmod/test/weir_test.c include/weir/kernel.h
 
 KMOD_DIR = $(abs_top_builddir)/kmod/links.d
 KMOD_MAKE = $(MAKE) -C "$(WEIR_KERNEL)" M="$(KMOD_DIR)" W=1 KCFLAGS="$(WEIR_WERROR)"

@@ -73,26 +73,26 @@ struct weir_move {
 	bool done;
 };
 
-/*
- * On the ring's CPU, interrupts off: no writer can come in between but an NMI. The writer is to be
- * a whole sub-buffer away: what it writes, what those that it interrupted still write, and what an
- * NMI adds, is elsewhere.
- */
-static void weir_move_here(void *info)
+static void weir_move_pages(void *arg)
 {
-	struct weir_move *move = info;
+	struct weir_move *move = arg;
 	struct weir_buffer *buffer = move->buffer;
 	size_t offset = move->begin & (buffer->relay.size - 1);
 	struct weir_packet_pages *held = &move->stream->held;
 	unsigned int i;
 
-	if (READ_ONCE(buffer->ring->claim) + weir_epoch_subbuf_size(buffer->epoch) >
-	    move->begin + buffer->relay.size)
-		return;
 	for (i = 0; i < held->pages; i++)
 		weir_buffer_move(buffer, &move->stream->cursor, offset + i * PAGE_SIZE,
 				 &held->page[i]);
 	move->done = true;
+}
+
+/* On the ring's CPU, interrupts off: no writer comes in between, but an NMI, which is kept away. */
+static void weir_move_here(void *info)
+{
+	struct weir_move *move = info;
+
+	weir_writer_hold(move->buffer, move->begin, weir_move_pages, move);
 }
 
 static void weir_move_there(struct weir_move *move)

@@ -90,6 +90,7 @@ struct weir_writer {
 	u64 reserve; /* as position, but of records that may be incomplete; cmpxchg_local */
 	u64 begin;   /* of the packet that holds its last byte, or of one before */
 	u64 time;    /* no record that is reserved is later; cmpxchg_local */
+	u64 hold;    /* claim is not raised beyond it; 0: no limit */
 	u64 mask;    /* size of the ring - 1; 0 before the first record */
 	unsigned int nest;
 };
@@ -164,11 +165,8 @@ void weir_tracing_index(struct weir_tracing *tracing);
  */
 int weir_writer_switch(struct weir_buffer *buffer, const struct weir_clock *clock);
 
-/* writer.c: calls fn(arg) on the ring's CPU (or, while that is offline, here), interrupts off,
- * while no writer is in the packet at `begin` or may enter it (an NMI's event that would is lost):
- * so its frames can be exchanged, and whoever gets the old ones has all bytes of them, and nobody
- * writes there any more. Process context. 0; -EAGAIN the packet is not whole yet; -ESTALE it is
- * being overwritten. */
+/* writer.c: calls fn(arg) while no writer may enter the packet at `begin`. On buffer->cpu, interrupts
+ * off. 0; -ESTALE it is being overwritten. */
 int weir_writer_hold(struct weir_buffer *buffer, u64 begin, void (*fn)(void *arg), void *arg);
 
 /* events*.c: probes are what `kernel` wants, the union of all slots; called with weir_control_lock

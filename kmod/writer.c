@@ -24,6 +24,8 @@
  *
  *   nest:D / publish:D   nest is raised before the first reserve, and lowered between the publication and the last
  *                        look at reserve
+ *   hold:F               the limit is set before claim is looked at, and taken away behind what it is for: whoever
+ *                        comes later finds it, whoever came before has raised claim
  */
 #include <linux/export.h>
 #include <linux/moduleparam.h>
@@ -56,8 +58,8 @@ static __always_inline u64 weir_clock_now(const struct weir_clock *clock)
 }
 
 /*
- * The time of what is to be reserved from a value of reserve that was loaded before. Whoever reserved up to there raised
- * writer->time first, and it is not lowered: the time is not before theirs.
+ * The time of what is to be reserved from a value of reserve that was loaded before. Whoever reserved up to there
+ * raised writer->time first, and it is not lowered: the time is not before theirs.
  */
 static __always_inline u64 weir_writer_time(struct weir_writer *writer,
 					    const struct weir_clock *clock)
@@ -116,11 +118,12 @@ static __always_inline void weir_writer_leave(struct weir_writer *writer, struct
 /* May a packet be opened whose end is `claim`? */
 static bool weir_writer_room(const struct weir_buffer *buffer, u64 claim)
 {
-	u64 position = READ_ONCE(buffer->ring->position),
-	    size = weir_epoch_subbuf_size(buffer->epoch), open = 0;
+	u64 position = READ_ONCE(buffer->ring->position), hold = READ_ONCE(buffer->writer.hold);
+	u64 size = weir_epoch_subbuf_size(buffer->epoch), open = 0;
+
 	if (position && !(position & WEIR_RING_NOTHING))
 		open = (position - 1) & ~(size - 1);
-	return claim - open <= weir_epoch_ring_size(buffer->epoch);
+	return claim - open <= weir_epoch_ring_size(buffer->epoch) && (!hold || claim <= hold);
 }
 
 static void weir_writer_claim(struct weir_ring *ring, u64 claim)
@@ -236,6 +239,34 @@ int weir_writer_switch(struct weir_buffer *buffer, const struct weir_clock *cloc
 			err = weir_writer_open(buffer, position, time, &step);
 	} while (err == -EAGAIN);
 	weir_writer_leave(writer, buffer->ring, nest, true);
+	return err;
+}
+
+/**
+ * weir_writer_hold() - keep writers out of a whole packet for a while
+ * @buffer: a kernel ring
+ * @begin: the packet's offset; position is behind its end
+ * @fn: called meanwhile: it may exchange the packet's frames, and nobody writes to the old ones any more
+ * @arg: its argument
+ *
+ * Only an NMI can come in between. Its event that would open a packet over this one is lost, and counted.
+ *
+ * Context: on the ring's CPU, or anywhere while that is offline; interrupts off.
+ * Return: 0; -ESTALE it is being overwritten: @fn was not called.
+ */
+int weir_writer_hold(struct weir_buffer *buffer, u64 begin, void (*fn)(void *arg), void *arg)
+{
+	u64 hold = begin + weir_epoch_ring_size(buffer->epoch);
+	int err = -ESTALE;
+
+	WRITE_ONCE(buffer->writer.hold, hold);
+	barrier(); /* hold:F */
+	if (READ_ONCE(buffer->ring->claim) <= hold) {
+		fn(arg);
+		err = 0;
+	}
+	barrier(); /* hold:F */
+	WRITE_ONCE(buffer->writer.hold, 0);
 	return err;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * weir_test: the shared cases (tests/cases) in the kernel, once, when it is loaded. Says KTAP, version 1, in the
+ * weir_test: the shared cases (tests/cases) and the kernel's writer's (nest.c) in the kernel, once, when it is loaded. Says KTAP, version 1, in the
  * kernel's log. One that fails makes loading fail.
  */
 #include <linux/module.h>
@@ -14,6 +14,7 @@ static const struct {
 	{ "relay", weir_relay_cases },
 	{ "packet", weir_packet_cases },
 	{ "ring", weir_ring_cases },
+	{ "nest", weir_nest_cases },
 };
 
 static bool weir_test_failed;

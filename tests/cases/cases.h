@@ -45,5 +45,6 @@ void weir_case_failed(const char *what, const char *file, int line);
 extern const struct weir_case weir_relay_cases[];
 extern const struct weir_case weir_packet_cases[];
 extern const struct weir_case weir_ring_cases[];
+extern const struct weir_case weir_nest_cases[]; /* kmod/test/nest.c */
 
 #endif /* WEIR_CASES_H */
