@@ -630,6 +630,8 @@ static void lifetime(unsigned int number, bool threads)
 			pthread_create(&thread[i], NULL, toucher, (void *)(number * 2 + i + 1));
 	for (i = 500 + below(2000); i && !enough(); i--) {
 		any_call();
+		if (!is_server && one_in(50)) /* the last one may have gone */
+			becomes_server();
 		if (one_in(300))
 			forks();
 	}

@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The module, without a daemon: its shared cases; what may be done with its mappings; the life of processes and traces;
-# limits; the tracing control read while it is written; misuse; load and unload. Long: 1,000,000 calls of misuse.
+# limits; the tracing control read while it is written; misuse; load and unload. Long: 1,000,000 calls of
+# misuse, 100 loads.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 kmod_modules
 kmod_programs mapping life consume latch fuzz uses raw_irq
 calls=${WEIR_FUZZ_CALLS:-$([ -n "$WEIR_SOAK" ] && echo 1000000 || echo 10000)}
+loads=${WEIR_LOADS:-$([ -n "$WEIR_SOAK" ] && echo 100 || echo 10)}
 
 cat >"$tmp/run" <<END
 . /w/one
@@ -19,7 +21,7 @@ one raw_irq ./raw_irq weir_irq.ko
 echo 0 >/proc/sys/debug/exception-trace
 one fuzz ./fuzz $calls ${WEIR_SEED:-}
 one "fuzz, then" unloads
-one load ./load ${WEIR_LOADS:-100}
+one load ./load $loads
 END
 boots "${WEIR_CPUS:-2} CPUs" -c "${WEIR_CPUS:-2}" -t "$([ -n "$WEIR_SOAK" ] && echo 20000 || echo 880)" -w 'weir: relay: random access' \
 	"$tmp/run" "${modules[@]}" "$kmod"/guest/{one,load,ktap} "$tmp"/programs/*
