@@ -2,10 +2,15 @@
 /*
  * follow: live/text. A reader has a place of its own in every ring, and takes nothing away.
  *
- * Records of different rings are merged by time, which needs to know that no earlier one is still to
- * come. So all rings are sampled at a moment, and what is printed is what is older than that: a record
- * takes its time a few instructions before it is there, or takes another. Of what was overwritten
- * before this reader got to it, and of events that were lost, a line that starts with # tells.
+ * Records of different rings are merged by time. The clock is read, then all rings are sampled, then what
+ * is older than that reading is printed. So causes come before effects: whoever read the clock for a
+ * printed record did so before the sampling, and what had been recorded by then was sampled. Events that
+ * know nothing of each other are by time, too, unless a writer lost its CPU between its clock and its
+ * commit, for longer than WEIR_FOLLOW_LATE_NS: its line comes late, as do those of a process that is
+ * being attached.
+ *
+ * Of what was overwritten before this reader got to it, and of events that were lost, a line that starts
+ * with # tells.
  *
  * A read that finds nothing waits in waiter.c, as those of streams do.
  */
@@ -15,7 +20,7 @@
 #include "live.h"
 #include "text_i.h"
 
-#define WEIR_FOLLOW_LATE_NS 100000u /* between a record's time and its being there */
+#define WEIR_FOLLOW_LATE_NS 5000000u /* most writers that lost their CPU have it back */
 #define WEIR_FOLLOW_WINDOW 16384u
 #define WEIR_FOLLOW_LINES (256u << 10) /* bytes that are rendered at once, and a line */
 

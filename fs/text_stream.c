@@ -110,20 +110,6 @@ static void weir_text_used(struct weir_text_stream *stream)
 	}
 }
 
-/* Finds the next window; false at the stream's end. */
-static bool weir_text_load(struct weir_text_stream *stream)
-{
-	if (stream->walk.end)
-		weir_text_used(stream);
-	while (!stream->drained && stream->position < stream->place.state.ring.end) {
-		if (weir_text_window(stream))
-			return true;
-	}
-	return false;
-}
-
-/* ---- a ring that goes on ----------------------------------------------------------------------*/
-
 /* The ring has got to another moment: records after the last one of a packet that was open. */
 static void weir_text_reopen(struct weir_text_stream *stream)
 {
@@ -149,6 +135,24 @@ static void weir_text_reopen(struct weir_text_stream *stream)
 	else if (!stream->open)
 		weir_text_next_packet(stream);
 }
+
+/* Finds the next window; false at the stream's end. */
+static bool weir_text_load(struct weir_text_stream *stream)
+{
+	if (stream->walk.end)
+		weir_text_used(stream);
+	/* the moment may be a later one than that at which the packet was found to be open */
+	if (stream->drained &&
+	    stream->place.state.ring.end > stream->position + stream->base)
+		weir_text_reopen(stream);
+	while (!stream->drained && stream->position < stream->place.state.ring.end) {
+		if (weir_text_window(stream))
+			return true;
+	}
+	return false;
+}
+
+/* ---- a ring that goes on ----------------------------------------------------------------------*/
 
 static void weir_text_go_to(struct weir_text_stream *stream, u64 position)
 {
@@ -176,8 +180,6 @@ void weir_text_stream_more(struct weir_text_stream *stream, const struct weir_st
 		stream->skipped += state->ring.begin - stream->position -
 				   weir_align8(stream->base + stream->walk.offset);
 		weir_text_go_to(stream, state->ring.begin);
-	} else if (stream->drained && state->ring.end > stream->position + stream->base) {
-		weir_text_reopen(stream);
 	}
 }
 

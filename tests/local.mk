@@ -39,7 +39,7 @@ soak: all
 # For ./check: what its stages run again. What is compiled elsewhere is not instrumented; relay_user has a reader
 # beside a writer on purpose, and finds out afterwards what it may keep.
 ASAN_TESTS = $(filter-out $(MODEL_TESTS) tests/unit/kernel.sh tests/api/flags.sh bench/compare.sh,$(TESTS))
-TSAN_TESTS = $(filter-out tests/unit/relay_user,$(UNIT_TESTS)) $(filter-out tests/mount/text.sh,$(MOUNT_TESTS)) tests/live/read.sh tests/cmd/command.sh tests/stress/locked.sh
+TSAN_TESTS = $(filter-out tests/unit/relay_user,$(UNIT_TESTS)) $(MOUNT_TESTS) tests/live/read.sh tests/cmd/command.sh tests/stress/locked.sh
 print-unit-tests:
 	@echo $(UNIT_TESTS)
 print-asan-tests:

@@ -31,6 +31,9 @@ static void *run(void *arg)
 			sched_yield();
 			continue;
 		}
+#ifdef __x86_64__
+		__builtin_ia32_lfence(); /* the TSC is not read before the turn was seen */
+#endif
 		weir_trace(ping, turn, n);
 		turn = n + 1;
 	}

@@ -70,15 +70,19 @@ is "a line an event" "$(wc -l <"$tmp/text")" 1500000
 ok "the events that babeltrace2 sees" cmp "$tmp/text" "$tmp/bt"
 rm -f "$tmp/text" "$tmp/bt"
 
-# Overwritten while it is read: in order all the same, and what is missing is said. The reader waits until a ring has
-# turned over once since the open.
+# Overwritten while it is read: in order all the same, and what is missing is said. Each writer stays on its CPU, so
+# that each has one ring and goes on filling it; the reader waits until both have turned over once since the open, and
+# ends them when it has seen enough of what they write meanwhile.
 weir_trace lap events='tick:*' subbuf_size=16K subbuf_count=4096
-env LD_PRELOAD="$(weir_preload)" "$tick" -1 2 &
-pid=$!
-full() { awk '$4 > 100000000 { n++ } END { exit n < 1 }' "$mnt/lap/status"; }
+writers=()
+for cpu in $(python3 -c 'import os; c = sorted(os.sched_getaffinity(0)); print(c[0], c[-1])'); do
+	env LD_PRELOAD="$(weir_preload)" taskset -c "$cpu" "$tick" -1 &
+	writers+=($!)
+done
+full() { awk 'NR > 1 && $4 > 100000000 { n++ } END { exit n < 2 }' "$mnt/lap/status"; }
 wait_for full
-python3 - "$mnt/lap" >"$tmp/lapped" <<'PY'
-import re, sys, time
+python3 - "$mnt/lap" "${writers[@]}" >"$tmp/lapped" <<'PY'
+import os, re, signal, sys, time
 line = re.compile(rb'(\d+\.\d{9}) tick-\d+ cpu\d+ \d+ tick:count: thread=\d n=\d+\n')
 gone = re.compile(rb'# tick-\d+ cpu\d+: [1-9]\d* bytes overwritten before they were read\n')
 def produced():
@@ -86,8 +90,8 @@ def produced():
     return {r[0] + r[1]: int(r[3]) for r in rows}
 last, lines, gaps, text = b"", 0, 0, open(sys.argv[1] + "/text", "rb")
 text.readline()
-before = produced()
-while all(now < before.get(s, 0) + (65 << 20) for s, now in produced().items()):
+lapped = {s: n + (65 << 20) for s, n in produced().items() if n > 100000000}
+while any(produced()[s] < n for s, n in lapped.items()):
     time.sleep(0.01)
 for l in text:
     m = line.fullmatch(l)
@@ -95,10 +99,12 @@ for l in text:
         assert m[1] >= last
         last = m[1]
         lines += 1
+        if lines == 100000:
+            for pid in sys.argv[2:]:
+                os.kill(int(pid), signal.SIGTERM)
     else:
         assert gone.fullmatch(l), l
         gaps += 1
-print(lines > 1000, gaps > 0)
+print(len(lapped), lines > 1000, gaps > 1)
 PY
-is "what is overwritten while it is read is said" "$(cat "$tmp/lapped")" "True True"
-kill "$pid"
+is "what is overwritten while it is read is said" "$(cat "$tmp/lapped")" "2 True True"
