@@ -254,6 +254,15 @@ int weir_file_open(const struct weir_caller *caller, const struct weir_place *pl
 	return 0;
 }
 
+/* `err`: what weir_file_open() said. */
+void weir_file_answer_open(fuse_req_t req, struct fuse_file_info *fi, int err)
+{
+	if (err)
+		fuse_reply_err(req, -err);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		weir_file_release(fi);
+}
+
 void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset)
 {
 	struct weir_file *file = (struct weir_file *)fi->fh;
@@ -289,9 +298,9 @@ void weir_file_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollh
 
 	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
 	if (file->live) {
-		weir_live_poll(file->live, req, poll);
+		weir_answer_poll(&file->live->wait, req, poll);
 	} else if (file->follow) {
-		weir_follow_poll(file->follow, req, poll);
+		weir_answer_poll(weir_follow_wait(file->follow), req, poll);
 	} else {
 		if (poll)
 			fuse_pollhandle_destroy(poll);

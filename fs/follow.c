@@ -14,8 +14,6 @@
  *
  * A read that finds nothing waits in waiter.c, as those of streams do.
  */
-#include <poll.h>
-
 #include "follow.h"
 #include "live.h"
 #include "text_i.h"
@@ -286,8 +284,9 @@ static void weir_follow_render(struct weir_follow *follow, size_t want)
 }
 
 /* 1: there are lines; 0: not yet; -ENODATA: there never will be; -errno. */
-static int weir_follow_fill(struct weir_follow *follow, size_t want)
+static int weir_follow_fill(struct weir_wait *wait, size_t want)
 {
+	struct weir_follow *follow = container_of(wait, struct weir_follow, wait);
 	int err;
 
 	if (follow->out.len == follow->start) {
@@ -311,8 +310,9 @@ static int weir_follow_fill(struct weir_follow *follow, size_t want)
 
 /* What the kernel splits it goes on asking for as long as it is given all, and the reader would wait with what it
  * has: see weir_live_portion(). What the kernel did not take was not read. */
-static void weir_follow_reply(struct weir_follow *follow, fuse_req_t req, size_t len, int err)
+static void weir_follow_reply(struct weir_wait *wait, fuse_req_t req, size_t len, int err)
 {
+	struct weir_follow *follow = container_of(wait, struct weir_follow, wait);
 	size_t there = follow->out.len - follow->start, n = min(there, len);
 
 	if (err == -ENODATA || !len) {
@@ -329,18 +329,7 @@ static void weir_follow_reply(struct weir_follow *follow, fuse_req_t req, size_t
 
 void weir_follow_read(struct weir_follow *follow, fuse_req_t req, size_t len, bool nonblock)
 {
-	int err;
-
-	pthread_mutex_lock(&follow->lock);
-	err = weir_follow_fill(follow, len);
-	if (err)
-		weir_follow_reply(follow, req, len, err);
-	pthread_mutex_unlock(&follow->lock);
-	if (err)
-		return;
-	err = nonblock ? -EAGAIN : weir_waiter_park(&follow->wait, follow->caller.uid, req, len);
-	if (err)
-		fuse_reply_err(req, -err);
+	weir_answer_read(&follow->wait, follow->caller.uid, req, len, nonblock);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------*/
@@ -374,52 +363,26 @@ static void weir_follow_wait_put(struct weir_wait *wait)
 	weir_follow_put(container_of(wait, struct weir_follow, wait));
 }
 
-/* On the waiters' thread: one request is answered at a time, so that others get their turn. */
-static bool weir_follow_serve(struct weir_wait *wait)
+static pthread_mutex_t *weir_follow_lock(struct weir_wait *wait)
 {
-	struct weir_follow *follow = container_of(wait, struct weir_follow, wait);
-	struct weir_waiter *waiter = NULL;
-	bool found = false;
-	int err;
-
-	pthread_mutex_lock(&follow->lock);
-	err = weir_follow_fill(follow, 65536);
-	waiter = err ? weir_waiter_take(wait) : NULL;
-	if (waiter)
-		weir_follow_reply(follow, waiter->req, waiter->len, err);
-	pthread_mutex_unlock(&follow->lock);
-	if (err)
-		found = weir_waiter_notify(wait);
-	if (waiter)
-		weir_waiter_free(waiter);
-	return found || waiter;
+	return &container_of(wait, struct weir_follow, wait)->lock;
 }
 
-void weir_follow_poll(struct weir_follow *follow, fuse_req_t req, struct fuse_pollhandle *poll)
+struct weir_wait *weir_follow_wait(struct weir_follow *follow)
 {
-	unsigned int events = 0;
-	int err;
-
-	if (poll)
-		weir_waiter_poll(&follow->wait, poll); /* first: what comes later is told */
-	pthread_mutex_lock(&follow->lock);
-	err = weir_follow_fill(follow, 65536);
-	pthread_mutex_unlock(&follow->lock);
-	if (err)
-		events = POLLIN | POLLRDNORM;
-	if (err == -ENODATA)
-		events |= POLLHUP;
-	else if (err < 0)
-		events |= POLLERR;
-	fuse_reply_poll(req, events);
+	return &follow->wait;
 }
 
 /* ---- open and close -----------------------------------------------------------------------------*/
 
 static const struct weir_wait_kind weir_follow_kind = {
-	.serve = weir_follow_serve,
+	.serve = weir_answer_serve,
 	.get = weir_follow_wait_get,
 	.put = weir_follow_wait_put,
+	.lock = weir_follow_lock,
+	.fill = weir_follow_fill,
+	.reply = weir_follow_reply,
+	.one = true,
 };
 
 /* Every source must be readable, as for text; those that come later are, or are left out. */

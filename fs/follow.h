@@ -6,10 +6,11 @@
 #include "tree_i.h"
 
 struct weir_follow;
+struct weir_wait;
 int weir_follow_open(const struct weir_caller *caller, const struct weir_place *place,
 		     struct weir_follow **follow);
 void weir_follow_read(struct weir_follow *follow, fuse_req_t req, size_t len, bool nonblock);
-void weir_follow_poll(struct weir_follow *follow, fuse_req_t req, struct fuse_pollhandle *poll);
+struct weir_wait *weir_follow_wait(struct weir_follow *follow);
 void weir_follow_close(struct weir_follow *follow);
 
 #endif /* WEIR_FOLLOW_H */

@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* live: streams that are consumed, and what a read(2) of one is given. See live.h. */
-#include <poll.h>
-
 #include "live.h"
 
 #define WEIR_LIVE_BUCKETS 1024u
-#define WEIR_LIVE_CLOSING_MS 250u /* how long an open waits for a close that is under way */
-#define WEIR_LIVE_OPENERS 4u	  /* that may wait so */
 
 static struct list_head weir_lives[WEIR_LIVE_BUCKETS];
 static pthread_mutex_t weir_lives_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t weir_lives_closed;
-static unsigned int weir_lives_opening;
 
 static const struct weir_wait_kind weir_live_kind;
 
 void weir_live_init(void)
 {
-	pthread_condattr_t attr;
 	unsigned int i;
 
 	for (i = 0; i < WEIR_LIVE_BUCKETS; i++)
 		INIT_LIST_HEAD(&weir_lives[i]);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&weir_lives_closed, &attr);
-	pthread_condattr_destroy(&attr);
 }
 
 /* ---- the table: under its lock ----------------------------------------------------------------*/
@@ -72,6 +61,7 @@ static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid
 	live->cpu = place->state.cpu;
 	pthread_mutex_init(&live->lock, NULL);
 	weir_wait_init(&live->wait, &weir_live_kind);
+	weir_wait_init(&live->opening, &weir_live_opening_kind);
 	weir_trace_get(live->trace);
 	weir_source_get(live->source);
 	list_add(&live->bucket, weir_live_bucket(live->trace, live->source, live->cpu));
@@ -97,27 +87,28 @@ void weir_live_put(struct weir_live *live)
 	free(live);
 }
 
-/* A reader that was killed has closed when its parent hears of it, but the kernel tells us of a
- * close when it pleases: who comes next is not sent away for that. Under the table's lock. */
-static struct weir_live *weir_live_wait(const struct weir_place *place)
+/* NULL: nobody has read it so far. The caller gets a reference. */
+struct weir_live *weir_live_find(const struct weir_trace *trace, const struct weir_source *source,
+				 unsigned int cpu)
 {
-	struct weir_live *live = weir_live_look(place->trace, place->source, place->state.cpu);
-	struct timespec until;
-	int err = weir_lives_opening < WEIR_LIVE_OPENERS ? 0 : ETIMEDOUT;
+	struct weir_live *live;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += WEIR_LIVE_CLOSING_MS * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	weir_lives_opening++;
-	while (live && live->open && err != ETIMEDOUT) {
-		err = pthread_cond_timedwait(&weir_lives_closed, &weir_lives_lock, &until);
-		live = weir_live_look(place->trace, place->source, place->state.cpu);
-	}
-	weir_lives_opening--;
+	pthread_mutex_lock(&weir_lives_lock);
+	live = weir_live_look(trace, source, cpu);
+	if (live)
+		weir_live_get(live);
+	pthread_mutex_unlock(&weir_lives_lock);
 	return live;
+}
+
+bool weir_live_busy(struct weir_live *live)
+{
+	bool busy;
+
+	pthread_mutex_lock(&weir_lives_lock);
+	busy = live->open;
+	pthread_mutex_unlock(&weir_lives_lock);
+	return busy;
 }
 
 /**
@@ -136,7 +127,7 @@ int weir_live_open(const struct weir_caller *caller, const struct weir_place *pl
 	int err = 0;
 
 	pthread_mutex_lock(&weir_lives_lock);
-	live = weir_live_wait(place);
+	live = weir_live_look(place->trace, place->source, place->state.cpu);
 	if (live && live->open)
 		err = -EBUSY;
 	else if (!live)
@@ -168,7 +159,6 @@ void weir_live_close(struct weir_live *live)
 	pthread_mutex_unlock(&live->lock);
 	pthread_mutex_lock(&weir_lives_lock);
 	live->open = false;
-	pthread_cond_broadcast(&weir_lives_closed);
 	pthread_mutex_unlock(&weir_lives_lock);
 	weir_live_put(live);
 }
@@ -204,14 +194,9 @@ void weir_live_sweep(bool all)
 u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace *trace,
 		       unsigned int cpu)
 {
-	struct weir_live *live;
+	struct weir_live *live = weir_live_find(trace, source, cpu);
 	u64 bytes = 0;
 
-	pthread_mutex_lock(&weir_lives_lock);
-	live = weir_live_look(trace, source, cpu);
-	if (live)
-		weir_live_get(live);
-	pthread_mutex_unlock(&weir_lives_lock);
 	if (!live)
 		return 0;
 	pthread_mutex_lock(&live->lock);
@@ -252,8 +237,9 @@ static void weir_live_tell(struct weir_live *live)
 }
 
 /* `err`: what weir_live_fill() said, not 0. A reply that the kernel did not take was not read. */
-static void weir_live_reply(struct weir_live *live, fuse_req_t req, size_t len, int err)
+static void weir_live_reply(struct weir_wait *wait, fuse_req_t req, size_t len, int err)
 {
+	struct weir_live *live = container_of(wait, struct weir_live, wait);
 	size_t n;
 
 	if (err == -ENODATA || !len) {
@@ -270,51 +256,18 @@ static void weir_live_reply(struct weir_live *live, fuse_req_t req, size_t len, 
 
 void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool nonblock)
 {
-	int err;
-
-	pthread_mutex_lock(&live->lock);
-	err = weir_live_fill(live);
-	if (err)
-		weir_live_reply(live, req, len, err);
-	pthread_mutex_unlock(&live->lock);
-	if (err)
-		return;
-	err = nonblock ? -EAGAIN : weir_waiter_park(&live->wait, live->reader, req, len);
-	if (err)
-		fuse_reply_err(req, -err);
+	weir_answer_read(&live->wait, live->reader, req, len, nonblock);
 }
 
-/**
- * weir_live_serve() - answer those who wait, as far as there are answers
- * @wait: of the stream
- *
- * A request is taken out of its list only when its answer is there: until then an interrupt has to
- * find it.
- *
- * Context: the waiters' thread.
- * Return: whether there was something.
- */
-static bool weir_live_serve(struct weir_wait *wait)
+static pthread_mutex_t *weir_live_wait_lock(struct weir_wait *wait)
 {
-	struct weir_live *live = container_of(wait, struct weir_live, wait);
-	struct weir_waiter *waiter = NULL;
-	bool found = false;
-	int err;
+	return &container_of(wait, struct weir_live, wait)->lock;
+}
 
-	do {
-		pthread_mutex_lock(&live->lock);
-		err = weir_live_fill(live);
-		waiter = err ? weir_waiter_take(&live->wait) : NULL;
-		if (waiter)
-			weir_live_reply(live, waiter->req, waiter->len, err);
-		pthread_mutex_unlock(&live->lock);
-		if (err)
-			found |= weir_waiter_notify(&live->wait);
-		if (waiter)
-			weir_waiter_free(waiter);
-		found |= waiter != NULL;
-	} while (waiter);
-	return found;
+static int weir_live_wait_fill(struct weir_wait *wait, size_t want)
+{
+	(void)want;
+	return weir_live_fill(container_of(wait, struct weir_live, wait));
 }
 
 static void weir_live_wait_get(struct weir_wait *wait)
@@ -328,26 +281,10 @@ static void weir_live_wait_put(struct weir_wait *wait)
 }
 
 static const struct weir_wait_kind weir_live_kind = {
-	.serve = weir_live_serve,
+	.serve = weir_answer_serve,
 	.get = weir_live_wait_get,
 	.put = weir_live_wait_put,
+	.lock = weir_live_wait_lock,
+	.fill = weir_live_wait_fill,
+	.reply = weir_live_reply,
 };
-
-void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll)
-{
-	unsigned int events = 0;
-	int err;
-
-	if (poll)
-		weir_waiter_poll(&live->wait, poll); /* first: what comes later is told */
-	pthread_mutex_lock(&live->lock);
-	err = weir_live_fill(live);
-	pthread_mutex_unlock(&live->lock);
-	if (err)
-		events = POLLIN | POLLRDNORM;
-	if (err == -ENODATA)
-		events |= POLLHUP;
-	else if (err < 0)
-		events |= POLLERR;
-	fuse_reply_poll(req, events);
-}

@@ -5,7 +5,9 @@
  *   live.c         streams: their table, opening, what a read(2) is given
  *   live_packet.c  packets out of a ring, each byte of it once
  *   live_batch.c   the packets that were made ahead
- *   waiter.c       requests that wait, the thread that answers them, poll
+ *   live_open.c    who opens a stream that still has a reader
+ *   waiter.c       requests that wait, the thread that answers them
+ *   answer.c       reads and polls of what may wait: the same steps for all kinds
  *   switch.c       control/switch, control/switch_interval
  *   nodes_live.c   the directory
  *
@@ -38,6 +40,11 @@ struct weir_wait_kind {
 	bool (*serve)(struct weir_wait *wait); /* answers those who wait; was there anything? */
 	void (*get)(struct weir_wait *wait);
 	void (*put)(struct weir_wait *wait);
+	/* Of those that are read; see answer.c. Both under this lock. */
+	pthread_mutex_t *(*lock)(struct weir_wait *wait);
+	int (*fill)(struct weir_wait *wait, size_t want);
+	void (*reply)(struct weir_wait *wait, fuse_req_t req, size_t len, int err);
+	bool one; /* request is answered at a time, so that others get their turn */
 };
 
 #define WEIR_LIVE_PACKETS 64u /* of a batch, at most */
@@ -87,7 +94,8 @@ struct weir_live {
 	u32 count;     /* event classes of the batch */
 	struct weir_live_batch *batch;
 
-	struct weir_wait wait;
+	struct weir_wait wait;	  /* reads, */
+	struct weir_wait opening; /* and who wants to be the next reader */
 };
 
 /* ---- live.c -----------------------------------------------------------------------------------*/
@@ -99,10 +107,19 @@ void weir_live_close(struct weir_live *live);
 void weir_live_get(struct weir_live *live);
 void weir_live_put(struct weir_live *live);
 void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool nonblock);
-void weir_live_poll(struct weir_live *live, fuse_req_t req, struct fuse_pollhandle *poll);
+struct weir_live *weir_live_find(const struct weir_trace *trace, const struct weir_source *source,
+				 unsigned int cpu);
+bool weir_live_busy(struct weir_live *live);
 u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace *trace,
 		       unsigned int cpu);
 void weir_live_sweep(bool all);
+
+/* ---- live_open.c ------------------------------------------------------------------------------*/
+
+extern const struct weir_wait_kind weir_live_opening_kind;
+
+int weir_live_open_later(const struct weir_caller *caller, const struct weir_place *place,
+			 const struct fuse_file_info *fi, fuse_req_t req);
 
 /* ---- live_packet.c: under the stream's lock ---------------------------------------------------*/
 
@@ -124,19 +141,30 @@ struct weir_waiter {
 	size_t len;
 	uid_t uid;
 	u64 charged;
+	u64 until;  /* ms: an open is refused then */
+	void *data; /* of its kind; freed with it */
 	bool registering, interrupted;
 	bool unwatched; /* was the last one: holds the list's reference to the stream */
 };
 
 void weir_wait_init(struct weir_wait *wait, const struct weir_wait_kind *kind);
 struct weir_waiter *weir_waiter_take(struct weir_wait *wait);
+struct weir_waiter *weir_waiter_take_due(struct weir_wait *wait, u64 now);
 void weir_waiter_free(struct weir_waiter *waiter);
 bool weir_waiter_notify(struct weir_wait *wait);
 int weir_waiter_start(struct fuse_session *session);
 void weir_waiter_stop(void);
 void weir_waiter_kick(void);
 int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len);
+int weir_waiter_park_until(struct weir_wait *wait, uid_t uid, fuse_req_t req, u64 until,
+			   void *data);
 void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll);
+
+/* ---- answer.c ---------------------------------------------------------------------------------*/
+
+bool weir_answer_serve(struct weir_wait *wait);
+void weir_answer_read(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len, bool nonblock);
+void weir_answer_poll(struct weir_wait *wait, fuse_req_t req, struct fuse_pollhandle *poll);
 
 /* ---- switch.c ---------------------------------------------------------------------------------*/
 

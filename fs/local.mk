@@ -2,6 +2,7 @@
 # The daemon, linked into the command (cmd/).
 noinst_LTLIBRARIES += fs/libfs.la
 fs_libfs_la_SOURCES = \
+	fs/answer.c \
 	fs/attach.c \
 	fs/backend.h \
 	fs/backend_kmod.c \
@@ -31,6 +32,7 @@ fs_libfs_la_SOURCES = \
 	fs/live.c \
 	fs/live.h \
 	fs/live_batch.c \
+	fs/live_open.c \
 	fs/live_packet.c \
 	fs/main.c \
 	fs/marker.c \

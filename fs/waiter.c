@@ -88,6 +88,7 @@ void weir_waiter_free(struct weir_waiter *waiter)
 	weir_quota_give(waiter->uid, WEIR_QUOTA_COPIES, waiter->charged);
 	if (waiter->unwatched)
 		waiter->wait->kind->put(waiter->wait);
+	free(waiter->data);
 	free(waiter);
 }
 
@@ -141,30 +142,17 @@ void weir_wait_init(struct weir_wait *wait, const struct weir_wait_kind *kind)
 	INIT_LIST_HEAD(&wait->waiters);
 }
 
-/**
- * weir_waiter_park() - a read waits for its answer
- * @wait: of the stream
- * @uid: who is charged
- * @req: the request; not the caller's any more when this returns 0
- * @len: bytes that it asks for
- *
- * Context: a worker of libfuse, which holds a reference to the stream.
- * Return: 0; -ENOMEM, -EDQUOT.
- */
-int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len)
+/* 0: it is in the list, and may be answered before this returns; -EINTR: it is gone. */
+static int weir_waiter_add(struct weir_waiter *waiter)
 {
-	struct weir_waiter *waiter;
+	struct weir_wait *wait = waiter->wait;
 	bool interrupted;
-	int err;
 
-	waiter = weir_waiter_new(wait, uid, req, len, &err);
-	if (!waiter)
-		return err;
 	pthread_mutex_lock(&weir_waiting.lock);
 	list_add_tail(&waiter->list, &wait->waiters);
 	weir_wait_watch(wait);
 	pthread_mutex_unlock(&weir_waiting.lock);
-	fuse_req_interrupt_func(req, weir_waiter_interrupted, NULL);
+	fuse_req_interrupt_func(waiter->req, weir_waiter_interrupted, NULL);
 	pthread_mutex_lock(&weir_waiting.lock);
 	waiter->registering = false;
 	interrupted = waiter->interrupted;
@@ -175,6 +163,42 @@ int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t l
 		return 0;
 	weir_waiter_free(waiter);
 	return -EINTR;
+}
+
+/**
+ * weir_waiter_park_until() - a request waits, for a while
+ * @wait: of the stream
+ * @uid: who is charged
+ * @req: the request; not the caller's any more when this returns 0
+ * @until: ms: see weir_waiter_take_due()
+ * @data: of its kind; taken over, whatever this returns
+ *
+ * Context: a worker of libfuse, which holds a reference to the stream.
+ * Return: 0; -EINTR, -ENOMEM, -EDQUOT.
+ */
+int weir_waiter_park_until(struct weir_wait *wait, uid_t uid, fuse_req_t req, u64 until, void *data)
+{
+	struct weir_waiter *waiter;
+	int err;
+
+	waiter = weir_waiter_new(wait, uid, req, 0, &err);
+	if (!waiter) {
+		free(data);
+		return err;
+	}
+	waiter->until = until;
+	waiter->data = data;
+	return weir_waiter_add(waiter);
+}
+
+/* A read, for its answer: of at most `len` bytes. Context and return: as above. */
+int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len)
+{
+	struct weir_waiter *waiter;
+	int err;
+
+	waiter = weir_waiter_new(wait, uid, req, len, &err);
+	return waiter ? weir_waiter_add(waiter) : err;
 }
 
 /**
@@ -203,14 +227,14 @@ void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll)
 
 /* ---- the thread -------------------------------------------------------------------------------*/
 
-/* The first request of a stream, out of its list; NULL: there is none. */
-struct weir_waiter *weir_waiter_take(struct weir_wait *wait)
+/* The first request of a stream that waits no longer than until now, out of its list; or NULL. */
+struct weir_waiter *weir_waiter_take_due(struct weir_wait *wait, u64 now)
 {
 	struct weir_waiter *waiter, *found = NULL;
 
 	pthread_mutex_lock(&weir_waiting.lock);
 	list_for_each_entry(waiter, &wait->waiters, list) {
-		if (waiter->registering)
+		if (waiter->registering || waiter->until > now)
 			continue;
 		found = waiter;
 		weir_waiter_remove(waiter);
@@ -218,6 +242,12 @@ struct weir_waiter *weir_waiter_take(struct weir_wait *wait)
 	}
 	pthread_mutex_unlock(&weir_waiting.lock);
 	return found;
+}
+
+/* The first one. */
+struct weir_waiter *weir_waiter_take(struct weir_wait *wait)
+{
+	return weir_waiter_take_due(wait, ~0ull);
 }
 
 /* Tells who polls; false: nobody does. */
