@@ -14,6 +14,8 @@ lib_core_libcore_la_SOURCES = \
 	lib/core/put.c \
 	lib/core/relay.c \
 	lib/core/relay_heap.c \
+	lib/core/relay_i.h \
+	lib/core/relay_pages.c \
 	lib/core/ring_append.c \
 	lib/core/ring_read.c \
 	lib/core/schema.c \

@@ -4,7 +4,7 @@
 # in both modes, on 2 and 4 CPUs; with a clock that goes back; under QEMU's singlestep, so that interrupts come between
 # publishing and leaving; what each event of the kernel says; events of other modules.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
-core=(desc.c name.c out.c put.c relay.c ring_append.c ring_read.c schema.c text.c walk.c)
+core=(desc.c name.c out.c put.c relay.c relay_pages.c ring_append.c ring_read.c schema.c text.c walk.c)
 kmod_modules
 kmod_programs kernel_rings kernel_events
 

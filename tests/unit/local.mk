@@ -32,7 +32,7 @@ tests_unit_cases_SOURCES = \
 tests_unit_cases_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_cases_LDADD = $(UNIT_LIBS)
 
-# includes relay.c
+# includes relay.c and relay_pages.c
 tests_unit_relay_user_SOURCES = tests/unit/relay_user.c
 tests_unit_relay_user_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_relay_user_LDADD = $(CMOCKA_LIBS)

@@ -40,6 +40,7 @@ static void test_free_some(void *p)
 #define weir_warn(...) ((void)printf("# " __VA_ARGS__), (void)puts(""), warnings++)
 #include "../../lib/core/relay.c"
 #include "../../lib/core/relay_heap.c"
+#include "../../lib/core/relay_pages.c"
 
 #define PAGE_SHIFT 12
 #define SUBBUF_SHIFT 14
