@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* freeze: copies of a trace's rings (freeze.c), which are then a snapshot's sources (snapshot.c). */
+/* freeze: copies of a trace's rings (freeze.c), which are then (backend_frozen.c) a snapshot's sources (snapshot.c). */
 #ifndef WEIR_FREEZE_I_H
 #define WEIR_FREEZE_I_H
 
@@ -32,11 +32,20 @@ struct weir_freeze {
 	size_t next; /* ring that nobody copies yet */
 };
 
+static inline size_t weir_freeze_rings(void) /* of a source: one a CPU, and the extra one */
+{
+	return (size_t)weir_daemon.nr_cpus + 1;
+}
+
 int weir_freeze_sample(struct weir_freeze *freeze);
 int weir_freeze_copy(struct weir_freeze *freeze, const char **why);
 void weir_freeze_end(struct weir_freeze *freeze); /* what nobody took over */
 
-void weir_frozen_release(struct weir_frozen *frozen); /* the data, after a grace period */
+/* ---- backend_frozen.c -------------------------------------------------------------------------*/
+
+int weir_frozen_alloc(struct weir_frozen *frozen, uid_t uid, size_t size, const char **why);
+void weir_frozen_free(struct weir_frozen *frozen);
+void weir_frozen_release(struct weir_frozen *frozen);
 u64 weir_frozen_bytes(void);
 
 extern const struct weir_backend weir_backend_frozen;

@@ -6,8 +6,10 @@ fs_libfs_la_SOURCES = \
 	fs/attach.c \
 	fs/backend.h \
 	fs/backend_kmod.c \
+	fs/backend_frozen.c \
 	fs/backend_shm.c \
 	fs/available_events.c \
+	fs/bell.c \
 	fs/buf.c \
 	fs/caller.c \
 	fs/clock.c \
@@ -60,6 +62,7 @@ fs_libfs_la_SOURCES = \
 	fs/settings.c \
 	fs/snapshot.c \
 	fs/snapshot.h \
+	fs/source.c \
 	fs/sources.c \
 	fs/stream.c \
 	fs/sweeper.c \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * registry, inside: what registry.c, trace.c, control.c, attach.c, frozen.c and marker.c share.
+ * registry, inside: what registry.c, source.c, trace.c, control.c, attach.c, frozen.c and marker.c share.
  *
  * Locks, outermost first: weir_registry.lock, then one of: a process's schema lock, a marker's lock, the
  * quota's lock. "Locked" below means that weir_registry.lock is held. The attach thread alone makes and ends
@@ -31,12 +31,15 @@ extern struct weir_registry weir_registry;
 
 /* ---- registry.c -------------------------------------------------------------------------------*/
 
-struct weir_source *weir_source_new(const char *comm, pid_t pid, uid_t uid, const struct weir_backend *backend,
-				    void *private);
-void weir_source_plain_name(struct weir_source *source);
 void weir_source_add(struct weir_source *source);  /* locked; finds the name that is free */
 void weir_source_drop(struct weir_source *source); /* locked */
 void weir_trace_drop(struct weir_trace *trace);	   /* locked; when it is out of the slots */
+
+/* ---- source.c ---------------------------------------------------------------------------------*/
+
+struct weir_source *weir_source_new(const char *comm, pid_t pid, uid_t uid, const struct weir_backend *backend,
+				    void *private);
+void weir_source_plain_name(struct weir_source *source);
 
 /* ---- trace.c ----------------------------------------------------------------------------------*/
 
