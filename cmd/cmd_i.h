@@ -35,7 +35,7 @@ int weir_usage(bool asked, const char *text);
 /* The sub-command has names and no option but --help. -1: `least` to `most` of them follow argv[optind]; else as weir_usage(). */
 int weir_names(int argc, char **argv, int least, int most, const char *text);
 
-/* ---- files.c: small files -------------------------------------------------------------------- */
+/* ---- files.c: small files ---------------------------------------------------------------------*/
 
 /* The mount point's directory, for the paths below; -1 after having printed why. */
 int weir_open_mount(void);
@@ -46,7 +46,7 @@ int weir_write_file(int dir, const char *path, const char *text);
 /* Something about `what` was refused with `err`: prints what the mount says about it, returns 1. */
 int weir_fail_rejected(int mount, const char *what, int err);
 
-/* ---- preload.c ------------------------------------------------------------------------------- */
+/* ---- preload.c --------------------------------------------------------------------------------*/
 
 /*
  * The value of LD_PRELOAD that traces a program: what is there already, libweir, and the preload

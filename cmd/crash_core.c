@@ -27,7 +27,7 @@ struct weir_core {
 	} cache[WEIR_CACHE];
 };
 
-/* ---- pages and tables of pages ------------------------------------------------------------------------------*/
+/* ---- pages and tables of pages ----------------------------------------------------------------*/
 
 /* NULL: it is not there. Good until the next call. */
 static const u8 *weir_core_page(struct weir_core *core, u64 pfn)
@@ -88,7 +88,7 @@ static size_t weir_core_read(struct weir_core *core, const struct weir_anchor_ta
 	return missing;
 }
 
-/* ---- a process, or the kernel -------------------------------------------------------------------------------*/
+/* ---- a process, or the kernel -----------------------------------------------------------------*/
 
 struct weir_core_source {
 	struct weir_core *core;
@@ -183,7 +183,7 @@ static int weir_core_sources(struct weir_core *core)
 	return err;
 }
 
-/* ---- the anchor ---------------------------------------------------------------------------------------------*/
+/* ---- the anchor -------------------------------------------------------------------------------*/
 
 static bool weir_core_anchor_sane(const struct weir_anchor *anchor, u64 pfn)
 {

@@ -10,7 +10,7 @@
 #define WEIR_PAGE 4096u
 #define WEIR_NOWHERE (~0ull)
 
-/* ---- dump.c: a dump of a machine's memory by page frame numbers ---------------------------------------------*/
+/* ---- dump.c: a dump of a machine's memory by page frame numbers -------------------------------*/
 
 struct weir_dump {
 	int fd;
@@ -34,7 +34,7 @@ int weir_dump_kdump(struct weir_dump *dump, const char **why); /* dump_kdump.c *
 /* All of [offset, offset + len), or -errno; -ENODATA: the file is shorter. */
 int weir_dump_pread(int fd, void *dst, size_t len, u64 offset);
 
-/* ---- crash_core.c, crash_pid.c: 0, or 1 after having printed why ---------------------------------------------*/
+/* ---- crash_core.c, crash_pid.c: 0, or 1 after having printed why ------------------------------*/
 
 int weir_crash_core(const char *path, const char *dir, struct weir_extract_count *count);
 int weir_crash_pid(const char *pid, const char *dir, struct weir_extract_count *count);

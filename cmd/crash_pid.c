@@ -33,7 +33,7 @@ struct weir_victim {
 	int mem;
 };
 
-/* ---- where --------------------------------------------------------------------------------------------------*/
+/* ---- where ------------------------------------------------------------------------------------*/
 
 /* Several mappings of one kind: a fork child's, or what something else left. The first region is taken. */
 static void weir_region_add(struct weir_region *region, u64 start, u64 end, u64 offset, u64 base)
@@ -84,7 +84,7 @@ static int weir_victim_maps(struct weir_victim *victim, const char *pid)
 	return 0;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 /* Only what has seals is read as a file: another's server might never answer. */
 static void weir_region_open(struct weir_region *region, const char *pid, int mem)
@@ -143,7 +143,7 @@ static const struct weir_extract_ops weir_victim_ops = {
 	.ring = weir_victim_ring,
 };
 
-/* ---- what ---------------------------------------------------------------------------------------------------*/
+/* ---- what -------------------------------------------------------------------------------------*/
 
 /* It can say what it likes; sizes that do not fit together are none of weir's. */
 static bool weir_victim_sane(struct weir_victim *victim)

@@ -27,8 +27,7 @@ static const char usage_text[] =
 	"  --rotate-size=N    a new directory, DIR/000000 and so on, every N bytes (K, M, G)\n"
 	"  --max-size=N       the oldest of these go, so that no more than N bytes are kept\n";
 
-/* ---- numbers
- * -----------------------------------------------------------------------------------*/
+/* ---- numbers ----------------------------------------------------------------------------------*/
 
 char *record_human(char buf[32], uint64_t bytes)
 {
@@ -68,8 +67,7 @@ static uint64_t parse_size(const char *text)
 	return n > UINT64_MAX >> shift ? 0 : n << shift;
 }
 
-/* ---- moving
- * ---------------------------------------------------------------------------------------*/
+/* ---- moving -----------------------------------------------------------------------------------*/
 
 void record_signals(sigset_t *set)
 {
@@ -157,8 +155,7 @@ static int move(struct recorder *rec)
 	return report(rec, err ? -err : rec->failed);
 }
 
-/* ---- the beginning
- * --------------------------------------------------------------------------------*/
+/* ---- the beginning ----------------------------------------------------------------------------*/
 
 static int start(struct recorder *rec)
 {

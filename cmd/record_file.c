@@ -27,8 +27,7 @@
 
 #define RECORD_RETRY_MS 100
 
-/* ---- chunks: under the recorder's lock
- * ---------------------------------------------------------*/
+/* ---- chunks: under the recorder's lock --------------------------------------------------------*/
 
 static void chunk_name(char name[24], uint64_t chunk)
 {
@@ -125,8 +124,7 @@ static bool chunk_is_gone(struct recorder *rec, uint64_t chunk)
 	return gone;
 }
 
-/* ---- metadata: under the process's lock
- * ------------------------------------------------------------*/
+/* ---- metadata: under the process's lock -------------------------------------------------------*/
 
 static char *read_whole(int dir, const char *name, size_t size)
 {
@@ -223,8 +221,7 @@ static int write_metadata(struct record_process *process)
 	return err;
 }
 
-/* ---- directories
- * -------------------------------------------------------------------------------*/
+/* ---- directories ------------------------------------------------------------------------------*/
 
 /* A name that was not there: another process had the same one, or another recorder wrote here. */
 static int make_directory(struct record_process *process, int parent)
@@ -299,8 +296,7 @@ static int prepare(struct recorder *rec, struct record_stream *stream, uint64_t 
 	return err;
 }
 
-/* ---- packets
- * -------------------------------------------------------------------------------------*/
+/* ---- packets ----------------------------------------------------------------------------------*/
 
 static void wait_for_room(struct recorder *rec)
 {
@@ -365,8 +361,7 @@ int record_store(struct recorder *rec, struct record_stream *stream, char *data,
 	return err;
 }
 
-/* ---- DIR
- * -------------------------------------------------------------------------------------------*/
+/* ---- DIR --------------------------------------------------------------------------------------*/
 
 static uint64_t tree_bytes(int dir, const char *name)
 {

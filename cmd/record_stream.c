@@ -32,7 +32,7 @@ struct record_thread {
 	struct record_stream *streams;
 };
 
-/* ---- packets ---------------------------------------------------------------------------------*/
+/* ---- packets ----------------------------------------------------------------------------------*/
 
 /* The packet at `data`: its size; 0 if it is not whole yet; more than there can be if it is none.
  */
@@ -81,7 +81,7 @@ static ssize_t whole_packets(struct record_thread *thread, struct record_stream 
 	return (ssize_t)at;
 }
 
-/* ---- one stream ------------------------------------------------------------------------------*/
+/* ---- one stream -------------------------------------------------------------------------------*/
 
 static int reserve(struct record_thread *thread)
 {
@@ -160,7 +160,7 @@ static void turn(struct record_thread *thread, struct record_stream *stream)
 		record_fail(rec, -more);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------*/
+/* ---- the thread -------------------------------------------------------------------------------*/
 
 /* All that is there is taken, from whoever has something; then all is closed. */
 static void drain(struct record_thread *thread)

@@ -25,8 +25,7 @@
 #define RECORD_LOOK_MS 1000
 #define RECORD_END_MS 50 /* the trace is gone, streams are being drained */
 
-/* ---- one process
- * -------------------------------------------------------------------------------*/
+/* ---- one process ------------------------------------------------------------------------------*/
 
 static unsigned int cpu_number(const char *name)
 {
@@ -104,8 +103,7 @@ static void end_process(struct record_process *process)
 	process->tree = process->out = -1;
 }
 
-/* ---- a look
- * ------------------------------------------------------------------------------------*/
+/* ---- a look -----------------------------------------------------------------------------------*/
 
 static int look_at(struct recorder *rec, const char *name)
 {
@@ -179,8 +177,7 @@ static int look(struct recorder *rec)
 	return err;
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------*/
+/* ---- the end ----------------------------------------------------------------------------------*/
 
 void record_stop(struct recorder *rec)
 {
@@ -214,8 +211,7 @@ void record_switch(const struct recorder *rec)
 	close(fd);
 }
 
-/* ---- progress
- * ----------------------------------------------------------------------------------*/
+/* ---- progress ---------------------------------------------------------------------------------*/
 
 static double seconds(void)
 {
@@ -245,8 +241,7 @@ static void progress(const struct recorder *rec)
 	last_bytes = bytes;
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------*/
+/* ---- the loop ---------------------------------------------------------------------------------*/
 
 static int watches(const struct recorder *rec)
 {

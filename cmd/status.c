@@ -99,7 +99,7 @@ void weir_report(int trace, const char *name)
 	fprintf(stderr, ": %s/%s\n", weir_mountpoint(), name);
 }
 
-/* ---- weir status ----------------------------------------------------------------------------- */
+/* ---- weir status ------------------------------------------------------------------------------*/
 
 /* Columns as wide as their widest word; the first is flush left. */
 static void print_table(const char *text)

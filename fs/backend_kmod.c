@@ -20,7 +20,7 @@
 #include "../lib/core/weir_glob.h"
 #include "registry_i.h"
 
-/* ---- the device -------------------------------------------------------------------------------------------*/
+/* ---- the device -------------------------------------------------------------------------------*/
 
 static int weir_device_open(void)
 {
@@ -74,7 +74,7 @@ static struct {
 	u32 kernel_events;	    /* of which the slots know; locked */
 } weir_kmod = { .server = { weir_kmod_event, -1 } };
 
-/* ---- the server -------------------------------------------------------------------------------------------*/
+/* ---- the server -------------------------------------------------------------------------------*/
 
 static int weir_kmod_serve(int fd, struct weir_config *config)
 {
@@ -132,7 +132,7 @@ void weir_kmod_close(void)
 	weir_kmod.server.fd = -1;
 }
 
-/* ---- processes --------------------------------------------------------------------------------------------*/
+/* ---- processes --------------------------------------------------------------------------------*/
 
 static int weir_kmod_map(struct weir_hello *hello, struct weir_shm **shm)
 {
@@ -236,7 +236,7 @@ static void weir_kmod_event(struct weir_watch *watch)
 	weir_kmod_drain();
 }
 
-/* ---- the kernel's events ----------------------------------------------------------------------------------*/
+/* ---- the kernel's events ----------------------------------------------------------------------*/
 
 /**
  * weir_kmod_events() - which events of the kernel does a trace record?

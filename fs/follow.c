@@ -53,7 +53,7 @@ struct weir_follow {
 	size_t start; /* what of it was read */
 };
 
-/* ---- streams: under the follower's lock ---------------------------------------------------------*/
+/* ---- streams: under the follower's lock -------------------------------------------------------*/
 
 static int weir_follow_charge(struct weir_follow *follow)
 {
@@ -155,7 +155,7 @@ static int weir_follow_sample(struct weir_follow *follow, struct weir_follow_sou
 	return err;
 }
 
-/* ---- sources ------------------------------------------------------------------------------------*/
+/* ---- sources ----------------------------------------------------------------------------------*/
 
 static int weir_follow_insert(struct weir_follow *follow, size_t at, struct weir_source *source)
 {
@@ -249,7 +249,7 @@ static int weir_follow_look(struct weir_follow *follow)
 	return err;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------*/
+/* ---- lines ------------------------------------------------------------------------------------*/
 
 static struct weir_follow_source *weir_follow_owner(struct weir_follow *follow, u64 serial)
 {
@@ -332,7 +332,7 @@ void weir_follow_read(struct weir_follow *follow, fuse_req_t req, size_t len, bo
 	weir_answer_read(&follow->wait, follow->caller.uid, req, len, nonblock);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------*/
+/* ---- waiting ----------------------------------------------------------------------------------*/
 
 static void weir_follow_put(struct weir_follow *follow)
 {
@@ -373,7 +373,7 @@ struct weir_wait *weir_follow_wait(struct weir_follow *follow)
 	return &follow->wait;
 }
 
-/* ---- open and close -----------------------------------------------------------------------------*/
+/* ---- open and close ---------------------------------------------------------------------------*/
 
 static const struct weir_wait_kind weir_follow_kind = {
 	.serve = weir_answer_serve,

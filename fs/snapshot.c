@@ -12,7 +12,7 @@
 static struct cds_list_head weir_snapshot_list = CDS_LIST_HEAD_INIT(weir_snapshot_list); /* RCU */
 static unsigned int weir_snapshot_count;						  /* locked */
 
-/* ---- finding ------------------------------------------------------------------------------------------------*/
+/* ---- finding ----------------------------------------------------------------------------------*/
 
 struct weir_trace *weir_snapshot_find(const char *name)
 {
@@ -74,7 +74,7 @@ struct weir_source *weir_snapshot_source(const struct weir_snapshot *snapshot, c
 	return NULL;
 }
 
-/* ---- making one ---------------------------------------------------------------------------------------------*/
+/* ---- making one -------------------------------------------------------------------------------*/
 
 /* Classes never move once they are counted, so pointers to them may be shared. */
 static void weir_snapshot_classes(struct weir_source *source, struct weir_source *origin, u32 count)
@@ -243,7 +243,7 @@ int weir_snapshot_create(struct weir_trace *of, const char *name, uid_t uid, gid
 	return err;
 }
 
-/* ---- and removing it ------------------------------------------------------------------------------------------*/
+/* ---- and removing it --------------------------------------------------------------------------*/
 
 void weir_snapshot_drop(struct weir_trace *trace)
 {

@@ -27,7 +27,7 @@ struct weir_trace *weir_snapshot_find(const char *name);		     /* with a referen
 unsigned int weir_snapshots(struct weir_trace *snapshots[WEIR_SNAPSHOTS]); /* with references, by age */
 u64 weir_snapshot_bytes(void);						     /* of all */
 
-/* ---- for the registry ---------------------------------------------------------------------------------------*/
+/* ---- for the registry -------------------------------------------------------------------------*/
 
 bool weir_snapshot_has(const struct weir_snapshot *snapshot, const struct weir_source *source);
 struct weir_source *weir_snapshot_source(const struct weir_snapshot *snapshot, const char *name); /* with a reference */

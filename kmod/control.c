@@ -44,7 +44,7 @@ void weir_control_state(struct weir_dev_serve *serve)
 	mutex_unlock(&weir_control_lock);
 }
 
-/* ---- publishing ------------------------------------------------------------------------------ */
+/* ---- publishing -------------------------------------------------------------------------------*/
 
 /* Returns the slots whose epoch has changed. */
 static u32 weir_control_epochs(const struct weir_config *config)
@@ -75,7 +75,7 @@ static int weir_control_apply(const struct weir_config *config)
 	return err;
 }
 
-/* ---- what the server may write --------------------------------------------------------------- */
+/* ---- what the server may write ----------------------------------------------------------------*/
 
 static bool weir_epoch_valid(u64 epoch, u64 counter)
 {
@@ -162,7 +162,7 @@ void weir_control_unserved(void)
 	mutex_unlock(&weir_control_lock);
 }
 
-/* ---- load, unload ---------------------------------------------------------------------------- */
+/* ---- load, unload -----------------------------------------------------------------------------*/
 
 void weir_control_exit(void)
 {

@@ -20,7 +20,7 @@ struct weir_file {
 	struct weir_source *source; /* once one of its regions was mapped */
 };
 
-/* ---- mmap ------------------------------------------------------------------------------------ */
+/* ---- mmap -------------------------------------------------------------------------------------*/
 
 /* The descriptor's source, made if need be. It stays as long as the descriptor. */
 static struct weir_source *weir_file_source(struct weir_file *wf)
@@ -73,7 +73,7 @@ static int weir_device_mmap(struct file *file, struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-/* ---- ioctl ----------------------------------------------------------------------------------- */
+/* ---- ioctl ------------------------------------------------------------------------------------*/
 
 /* A traced process's own ring. */
 static long weir_device_switch(struct file *file, struct weir_call *call)
@@ -171,7 +171,7 @@ static long weir_device_ioctl(struct file *file, unsigned int cmd, unsigned long
 	return weir_ioctl(weir_device_ioctls, file, cmd, arg);
 }
 
-/* ---- read, write, poll: the server's --------------------------------------------------------- */
+/* ---- read, write, poll: the server's ----------------------------------------------------------*/
 
 static ssize_t weir_device_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
@@ -189,7 +189,7 @@ static __poll_t weir_device_poll(struct file *file, poll_table *wait)
 	return weir_server_poll(file, wait);
 }
 
-/* ---- open, release --------------------------------------------------------------------------- */
+/* ---- open, release ----------------------------------------------------------------------------*/
 
 /*
  * The inode comes with the descriptor: what is mapped through a file is found by its f_mapping,

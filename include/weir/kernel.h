@@ -76,7 +76,7 @@ void weir_kernel_unregister(struct weir_kernel_event *event);
  */
 void weir_kernel_write(const struct weir_kernel_event *event, void *fields, size_t len);
 
-/* ---- the macros' insides ------------------------------------------------------------------------------*/
+/* ---- the macros' insides ----------------------------------------------------------------------*/
 
 enum {
 	weir_kernel_type_u8 = WEIR_TYPE_U8,

@@ -37,7 +37,7 @@ static int weir_device_open(void)
 	return -EPERM;
 }
 
-/* ---- the tracing control ------------------------------------------------------------------------------------*/
+/* ---- the tracing control ----------------------------------------------------------------------*/
 
 /* Whose it is; 0: nobody's. The latch as in reload.c. */
 static u64 weir_control_server(const struct weir_control *control)
@@ -120,7 +120,7 @@ void weir_device_leave(void)
 		mmap(control, WEIR_CONTROL_SIZE, PROT_READ, flags, -1, 0);
 }
 
-/* ---- the process's regions ----------------------------------------------------------------------------------*/
+/* ---- the process's regions --------------------------------------------------------------------*/
 
 static int weir_device_map(int fd, const struct weir_config *config)
 {

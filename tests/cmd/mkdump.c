@@ -66,7 +66,7 @@ static void table_write(const struct weir_anchor_table *t, u64 offset, const voi
 		((u8 *)at(table_frame(t, offset / PAGE)))[offset % PAGE] = *p++;
 }
 
-/* ---- a source -------------------------------------------------------------------------------------------------*/
+/* ---- a source ---------------------------------------------------------------------------------*/
 
 static void describe(struct weir_anchor_source *source, const char *event)
 {
@@ -156,7 +156,7 @@ static u64 record(struct weir_anchor_source *source, unsigned int cpu, u64 epoch
 	return table_frame(&made.pages, 1);
 }
 
-/* ---- the machine ----------------------------------------------------------------------------------------------*/
+/* ---- the machine ------------------------------------------------------------------------------*/
 
 static struct weir_anchor_table make_control(u64 epoch)
 {

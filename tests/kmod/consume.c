@@ -31,7 +31,7 @@ static uint64_t clock_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* ---- a writer ---------------------------------------------------------------------------------------------*/
+/* ---- a writer ---------------------------------------------------------------------------------*/
 
 static void *at(void *priv, size_t offset)
 {
@@ -114,7 +114,7 @@ static size_t content(const void *packet)
 	return ((const struct weir_packet *)packet)->content_size / 8;
 }
 
-/* ---- read, poll, SWITCH, GET, PUT ----------------------------------------------------------------------------*/
+/* ---- read, poll, SWITCH, GET, PUT -------------------------------------------------------------*/
 
 static int stream_of(int process, unsigned int slot, unsigned int cpu, uint64_t epoch)
 {
@@ -253,7 +253,7 @@ static void discards(void)
 	take_trace(1);
 }
 
-/* ---- splice ------------------------------------------------------------------------------------------------------*/
+/* ---- splice -----------------------------------------------------------------------------------*/
 
 static size_t take(int fd, char *to, size_t size)
 {
@@ -303,7 +303,7 @@ static void splices(struct writer *w)
 	close(pair[0]), close(pair[1]), close(pipes[0]), close(pipes[1]), close(fd);
 }
 
-/* ---- waiting, and the end ----------------------------------------------------------------------------------------*/
+/* ---- waiting, and the end ---------------------------------------------------------------------*/
 
 static void *writes_later(void *arg)
 {
@@ -351,7 +351,7 @@ static void ends_here(struct writer *w)
 	close(fd);
 }
 
-/* ---- switched all the time ------------------------------------------------------------------------------------------*/
+/* ---- switched all the time --------------------------------------------------------------------*/
 
 static int running;
 static uint64_t load_epoch;
@@ -498,7 +498,7 @@ static void switched(unsigned int times)
 	take_trace(2);
 }
 
-/* ---- the kernel's own rings -------------------------------------------------------------------------------------------*/
+/* ---- the kernel's own rings -------------------------------------------------------------------*/
 
 static bool kernel_packet_good(const char *data, uint64_t seq)
 {

@@ -24,8 +24,7 @@ static struct weir_relay relay;
 static struct weir_ring *ring;
 static uint64_t number;
 
-/* ---- a writer
- * ---------------------------------------------------------------------------------------------*/
+/* ---- a writer ---------------------------------------------------------------------------------*/
 
 static void *at(void *priv, size_t offset)
 {
@@ -87,8 +86,7 @@ static int append_laps(uint64_t epoch, unsigned int laps)
 	return err;
 }
 
-/* ---- consumers
- * ----------------------------------------------------------------------------------------------*/
+/* ---- consumers --------------------------------------------------------------------------------*/
 
 /* One that has the descriptor by fork(2) takes a sub-buffer and is killed. */
 static void dies_holding(int stream, struct weir_dev_subbuf *held)
@@ -177,8 +175,7 @@ static void overwrites(int process)
 	close(stream);
 }
 
-/* ---- what the example wrote: packets that follow each other
- * -------------------------------------------------------*/
+/* ---- what the example wrote: packets that follow each other -----------------------------------*/
 
 #define PACKET 65536u
 

@@ -21,7 +21,7 @@
 
 #define PAGE 4096ul
 
-/* ---- TAP ------------------------------------------------------------------------------------------------*/
+/* ---- TAP --------------------------------------------------------------------------------------*/
 
 static int tap_nr, tap_failed;
 
@@ -74,7 +74,7 @@ static inline void __attribute__((noreturn)) bail(const char *what)
 	exit(99);
 }
 
-/* ---- the module ------------------------------------------------------------------------------------------*/
+/* ---- the module -------------------------------------------------------------------------------*/
 
 #define PARAMETERS "/sys/module/weir/parameters/"
 
@@ -117,7 +117,7 @@ static inline bool parameter_becomes(const char *name, long value)
 	return false;
 }
 
-/* ---- a process's side --------------------------------------------------------------------------------------*/
+/* ---- a process's side -------------------------------------------------------------------------*/
 
 static unsigned int nr_cpus;
 
@@ -201,7 +201,7 @@ static inline volatile char *bytes_of(const struct attach *a, unsigned int slot,
 	return a->buffers + weir_ring_index(nr_cpus, slot, cpu) * a->stride;
 }
 
-/* ---- the server's side --------------------------------------------------------------------------------------*/
+/* ---- the server's side ------------------------------------------------------------------------*/
 
 static int server_fd = -1;
 static struct weir_dev_serve served;

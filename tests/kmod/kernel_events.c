@@ -22,7 +22,7 @@ static const char *const names[] = {
 
 static uint64_t epoch;
 
-/* ---- what the rings hold, as text --------------------------------------------------------------*/
+/* ---- what the rings hold, as text -------------------------------------------------------------*/
 
 static char *lines; /* `cpu tid text`, one a line */
 static size_t lines_size, lines_len;
@@ -105,7 +105,7 @@ static void __attribute__((format(printf, 2, 3))) has(const char *what, const ch
 	}
 }
 
-/* ---- what is done ------------------------------------------------------------------------------*/
+/* ---- what is done -----------------------------------------------------------------------------*/
 
 static char comm[16];
 
@@ -160,7 +160,7 @@ static void act(struct done *done)
 	usleep(50000);
 }
 
-/* ---- the tests ---------------------------------------------------------------------------------*/
+/* ---- the tests --------------------------------------------------------------------------------*/
 
 static void test_list(void)
 {

@@ -46,7 +46,7 @@ __attribute__((format(printf, 1, 2))) static void wrong(const char *format, ...)
 	va_end(args);
 }
 
-/* ---- one packet --------------------------------------------------------------------------------*/
+/* ---- one packet -------------------------------------------------------------------------------*/
 
 static u64 mix(u64 number, u64 context)
 {
@@ -143,7 +143,7 @@ static void read_packet(struct cpu *cpu, u64 packet, size_t len, bool open)
 	cpu->packets++;
 }
 
-/* ---- one ring ----------------------------------------------------------------------------------*/
+/* ---- one ring ---------------------------------------------------------------------------------*/
 
 static void skip_to(struct cpu *cpu, u64 packet)
 {
@@ -188,7 +188,7 @@ static void read_ring(struct cpu *cpu, bool all)
 	}
 }
 
-/* ---- the run -----------------------------------------------------------------------------------*/
+/* ---- the run ----------------------------------------------------------------------------------*/
 
 static void start(const char *clock, unsigned int subbuf_shift, unsigned int count_shift, u32 flags)
 {

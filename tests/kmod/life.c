@@ -19,7 +19,7 @@ static void touch(volatile char *at, int pages, char value)
 		at[i * PAGE + 17] = value;
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------*/
+/* ---- pages ------------------------------------------------------------------------------------*/
 
 static void first_touch(void)
 {
@@ -112,7 +112,7 @@ static void no_trace(void)
 	detach(&a);
 }
 
-/* ---- traces come and go while the process runs ---------------------------------------------------------------*/
+/* ---- traces come and go while the process runs ------------------------------------------------*/
 
 static void new_trace(void)
 {
@@ -151,7 +151,7 @@ static void new_trace(void)
 	close(consumer);
 }
 
-/* ---- fork, exec, exit -------------------------------------------------------------------------------------------*/
+/* ---- fork, exec, exit -------------------------------------------------------------------------*/
 
 static int say_fd, hear_fd; /* between this process and its child */
 
@@ -356,7 +356,7 @@ static void exit_with_data(void)
 	take_trace(0);
 }
 
-/* ---- limits, rights -----------------------------------------------------------------------------------------------*/
+/* ---- limits, rights ---------------------------------------------------------------------------*/
 
 static void attaches(void)
 {

@@ -139,7 +139,7 @@ static void *lookup(const char *name, const char *version)
 	}
 #define COUNT(type, name, params, args) COUNT_AS(name, type, name, NULL, params, args)
 
-/* ---- memory: dlsym() may allocate while the allocator is looked up ---- */
+/* ---- memory: dlsym() may allocate while the allocator is looked up ----------------------------*/
 
 static char early[16384] __attribute__((aligned(16)));
 static size_t early_used;
@@ -201,7 +201,7 @@ void free(void *p)
 	next_free(p);
 }
 
-/* ---- threads ---- */
+/* ---- threads ----------------------------------------------------------------------------------*/
 
 typedef const struct timespec *restrict until_t;
 typedef pthread_mutex_t *restrict mutex_t;
@@ -233,7 +233,7 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 	return next_pthread_mutex_unlock(mutex);
 }
 
-/* ---- files ---- */
+/* ---- files ------------------------------------------------------------------------------------*/
 
 #define OPEN(event, name, params, last, args)                                                      \
 	NEXT(int, name, params, NULL)                                                              \
@@ -297,7 +297,7 @@ COUNT_TO(pread, ssize_t, __pread_chk, (int fd, void *buf, size_t n, off64_t at, 
 COUNT_TO(pread, ssize_t, __pread64_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
 	 (fd, buf, n, at, room))
 
-/* ---- sockets ---- */
+/* ---- sockets ----------------------------------------------------------------------------------*/
 
 COUNT(int, connect, (int fd, __CONST_SOCKADDR_ARG to, socklen_t size), (fd, to, size))
 COUNT(int, accept, (int fd, __SOCKADDR_ARG from, socklen_t *restrict size), (fd, from, size))

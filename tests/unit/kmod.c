@@ -31,7 +31,7 @@ static struct {
 	unsigned int published;
 } test_device;
 
-/* ---- the device -------------------------------------------------------------------------------------------*/
+/* ---- the device -------------------------------------------------------------------------------*/
 
 static int test_device_open(void)
 {
@@ -218,7 +218,7 @@ static void test_holds(struct weir_source *source, struct weir_trace *trace, u64
 	assert_int_equal(source->backend->valid_from(source, trace->slot, 0, &view), view.begin);
 }
 
-/* ---- the server -------------------------------------------------------------------------------------------*/
+/* ---- the server -------------------------------------------------------------------------------*/
 
 /* Numbers go on above the module's, the file and the module have the same config, and at the end nothing. */
 static void test_publish(void **state)
@@ -268,7 +268,7 @@ static void test_fall_back(void **state)
 	assert_int_equal(weir_registry_init(test_dir, "monotonic"), -EINVAL);
 }
 
-/* ---- processes --------------------------------------------------------------------------------------------*/
+/* ---- processes --------------------------------------------------------------------------------*/
 
 static void test_process(void **state)
 {
@@ -371,7 +371,7 @@ static void test_hostile(void **state)
 	weir_trace_put(trace);
 }
 
-/* ---- the kernel -------------------------------------------------------------------------------------------*/
+/* ---- the kernel -------------------------------------------------------------------------------*/
 
 static u64 test_mask(struct weir_trace *trace, const char *rules)
 {
