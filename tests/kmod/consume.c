@@ -10,10 +10,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "device.h"
+#include "writer.h"
 #include "rseq_x86_64.h"
-#include "../../lib/core/relay.c"
-#include "../../lib/core/ring_append.c"
 
 #define STRIDE (1ul << 20)
 #define SHIFT 13 /* sub-buffers of 8 KiB, */
@@ -33,31 +31,6 @@ static uint64_t clock_now(void)
 
 /* ---- a writer ---------------------------------------------------------------------------------*/
 
-static void *at(void *priv, size_t offset)
-{
-	return (char *)priv + (offset & ~(PAGE - 1));
-}
-
-static void let_go(void *priv, void *page)
-{
-	(void)priv, (void)page;
-}
-
-static int put_bytes(void *priv, void *page, size_t offset, const void *src, size_t len)
-{
-	(void)priv;
-	memcpy((char *)page + (offset & (PAGE - 1)), src, len);
-	return 0;
-}
-
-static void *same(void *priv, void *page)
-{
-	(void)priv;
-	return page;
-}
-
-static const struct weir_relay_ops mapped = { .populate = at, .lookup = at, .release = let_go, .write = put_bytes, .address = same };
-
 struct writer {
 	struct weir_relay relay;
 	struct weir_ring *ring;
@@ -69,9 +42,7 @@ static void writer_init(struct writer *w, unsigned int slot, uint64_t epoch)
 	memset(w, 0, sizeof(*w));
 	w->ring = ring_of(a.process, slot, 0);
 	w->epoch = epoch;
-	if (weir_relay_init(&w->relay, weir_epoch_ring_size(epoch), 12, weir_epoch_subbuf_shift(epoch), &mapped,
-			    (void *)bytes_of(&a, slot, 0)))
-		bail("writer");
+	writer_map(&w->relay, &a, slot, epoch);
 }
 
 /* A record of 32 bytes that counts. 0 or -errno. */

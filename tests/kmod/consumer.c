@@ -10,9 +10,7 @@
 
 #include <weir/consumer.h>
 
-#include "device.h"
-#include "../../lib/core/relay.c"
-#include "../../lib/core/ring_append.c"
+#include "writer.h"
 
 #define STRIDE (1ul << 20)
 #define SHIFT 13
@@ -26,40 +24,11 @@ static uint64_t number;
 
 /* ---- a writer ---------------------------------------------------------------------------------*/
 
-static void *at(void *priv, size_t offset)
-{
-	return (char *)priv + (offset & ~(PAGE - 1));
-}
-
-static void let_go(void *priv, void *page)
-{
-	(void)priv, (void)page;
-}
-
-static int put_bytes(void *priv, void *page, size_t offset, const void *src, size_t len)
-{
-	(void)priv;
-	memcpy((char *)page + (offset & (PAGE - 1)), src, len);
-	return 0;
-}
-
-static void *same(void *priv, void *page)
-{
-	(void)priv;
-	return page;
-}
-
-static const struct weir_relay_ops mapped = {
-	.populate = at, .lookup = at, .release = let_go, .write = put_bytes, .address = same
-};
-
-static void writes(unsigned int slot)
+static void writes(unsigned int slot, uint64_t epoch)
 {
 	number = 0;
 	ring = ring_of(a.process, slot, 0);
-	memset(&relay, 0, sizeof(relay));
-	if (weir_relay_init(&relay, RING, 12, SHIFT, &mapped, (void *)bytes_of(&a, slot, 0)))
-		bail("writer");
+	writer_map(&relay, &a, slot, epoch);
 }
 
 static int append(uint64_t epoch)
@@ -123,7 +92,7 @@ static void discards(int process)
 	const void *view = weir_consumer_map(stream, epoch);
 	struct weir_dev_subbuf held, subbuf;
 
-	writes(0);
+	writes(0, epoch);
 	is_u64("GET of nothing", (uint64_t)-weir_consumer_get(stream, &subbuf), EAGAIN);
 	is_u64("a second stream", (uint64_t)-weir_consumer_stream(process, 0, 0, epoch), EBUSY);
 	ok(view && append_laps(epoch, 2), "discard: the ring is full, the writer goes on without");
@@ -155,7 +124,7 @@ static void overwrites(int process)
 	int stream = weir_consumer_stream(process, 1, 0, epoch);
 	struct weir_dev_subbuf held, subbuf;
 
-	writes(1);
+	writes(1, epoch);
 	ok(!append_laps(epoch, 1), "overwrite: a lap");
 	dies_holding(stream, &held);
 	ok(!append_laps(epoch, 3), "the writer does not wait for the dead");

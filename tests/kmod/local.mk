@@ -33,7 +33,8 @@ EXTRA_DIST += \
 	tests/kmod/tree_guest.sh \
 	tests/kmod/userland \
 	tests/kmod/uses.c \
-	tests/kmod/vm
+	tests/kmod/vm \
+	tests/kmod/writer.h
 
 check-kmod: all
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)'
