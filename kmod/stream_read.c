@@ -148,8 +148,10 @@ static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *
 
 	if (err)
 		return err;
-	if (!move || !weir_stream_may_move(buffer, next) || !weir_stream_move(stream, buffer, next))
-		weir_stream_copy(stream, buffer, next);
+	/* what was moved was whole then, wherever the writer has come to meanwhile */
+	if (move && weir_stream_may_move(buffer, next) && weir_stream_move(stream, buffer, next))
+		return 0;
+	weir_stream_copy(stream, buffer, next);
 	if (weir_ring_valid_from(buffer->ring, next) > next->begin)
 		return -ESTALE;
 	return 0;
