@@ -353,19 +353,19 @@ static int load_switch(ptrdiff_t rseq, struct weir_ring *ring, const struct weir
 	return weir_rseq_do_switch(rseq, 0, ring, load_epoch, s->position, &sw);
 }
 
-/* libweir's section, on CPU 0, with all that its switch does. */
+/* libweir's section, on CPU 0, with all that its switch does. `arg`: it lets nobody else run there. */
 static void *load_thread(void *arg)
 {
+	const struct sched_param fifo = { .sched_priority = 50 };
 	struct weir_ring *ring = ring_of(a.process, 2, 0);
 	char *bytes = (char *)bytes_of(&a, 2, 0);
 	ptrdiff_t rseq = weir_rseq_offset();
 	uint64_t number = 0, mask = weir_epoch_ring_size(load_epoch) - 1;
 	cpu_set_t cpu;
 
-	(void)arg;
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
-	if (sched_setaffinity(0, sizeof(cpu), &cpu))
+	if (sched_setaffinity(0, sizeof(cpu), &cpu) || (arg && sched_setscheduler(0, SCHED_FIFO, &fifo)))
 		bail("CPU 0");
 	ring->position = weir_ring_empty(load_epoch);
 	__atomic_store_n(&ring->epoch, load_epoch, __ATOMIC_RELEASE);
@@ -431,9 +431,20 @@ static void check_all(struct check *c, int fd)
 		check_packet(c, packet, sizeof(packet));
 }
 
-/* By work on the writer's CPU, and where that does not come soon enough by an interrupt. */
-static void switched(unsigned int times)
+/* The share of the time that the scheduler keeps from real-time threads, us; -1: none. */
+static void real_time(const char *us)
 {
+	int fd = open("/proc/sys/kernel/sched_rt_runtime_us", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, us, strlen(us)) < 0)
+		bail("sched_rt_runtime_us");
+	close(fd);
+}
+
+/* By work on the writer's CPU, and where that does not come soon enough, or never, by an interrupt. */
+static void switched(unsigned int times, bool starve)
+{
+	const char *name = starve ? "a real-time writer that lets no work come" : "a writer";
 	volatile struct weir_ring *ring = ring_of(a.process, 2, 0);
 	struct weir_dev_ring where = { 0 };
 	long interrupts = parameter("switch_interrupts");
@@ -447,7 +458,7 @@ static void switched(unsigned int times)
 	fd = stream_of(consumer, 2, 0, load_epoch);
 	nonblock(fd);
 	__atomic_store_n(&running, 1, __ATOMIC_RELAXED);
-	pthread_create(&thread, NULL, load_thread, NULL);
+	pthread_create(&thread, NULL, load_thread, starve ? &thread : NULL);
 	while (__atomic_load_n(&ring->epoch, __ATOMIC_ACQUIRE) != load_epoch || ring->position >> 63)
 		sched_yield();
 	for (i = 0; i < times; i++) {
@@ -459,14 +470,27 @@ static void switched(unsigned int times)
 	pthread_join(thread, NULL);
 	ioctl(fd, WEIR_IOC_SWITCH, &where);
 	check_all(&c, fd);
-	printf("# %lu records in %lu packets, %lu refused, %ld interrupts\n", load_wrote, c.packets, load_lost,
-	       parameter("switch_interrupts") - interrupts);
-	is_u64("a writer, switched all the time: no switch fails", failed, 0);
+	interrupts = parameter("switch_interrupts") - interrupts;
+	printf("# %lu records in %lu packets, %lu refused, %ld interrupts\n", load_wrote, c.packets, load_lost, interrupts);
+	ok(!failed, "%s, switched all the time: no switch fails", name);
+	if (starve)
+		ok(interrupts >= (long)times, "each came by an interrupt");
 	is_u64("nothing is torn, out of order or missing", c.bad, 0);
 	is_u64("every record was read", c.number, load_wrote);
 	ok(load_wrote > 100 && c.packets > 10, "there was something to read");
 	close(fd);
 	take_trace(2);
+}
+
+static void starved(void)
+{
+	long ms = parameter("switch_ms");
+
+	real_time("-1");
+	parameter_set("switch_ms", 10);
+	switched(100, true);
+	parameter_set("switch_ms", ms);
+	real_time("950000");
 }
 
 /* ---- the kernel's own rings -------------------------------------------------------------------*/
@@ -572,7 +596,8 @@ int main(void)
 	discards();
 	splices(&w);
 	waits(&w);
-	switched(500);
+	switched(500, false);
+	starved();
 	moves(0, "the kernel's ring, overwriting, by splice: every packet is whole");
 	moves(WEIR_EPOCH_DISCARD, "discarding: every packet is whole");
 	ends_here(&w);
