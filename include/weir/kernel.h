@@ -33,8 +33,9 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/types.h>
-#if __has_include(<linux/unaligned.h>)
-#include <linux/unaligned.h> /* 6.12 */
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>
 #endif
