@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # weir record: several processes, those that come and go, the end, errors; readable at any moment.
 . "${top_srcdir:-.}/tests/record/common.sh"
-need flock
+need flock python3
 weir_mount
 
 # Errors.
@@ -39,6 +39,32 @@ is "nothing but streams and metadata" "$(cd "$tmp/two" && find . -type f ! -name
 like "says what it did" "$(tail -n 1 "$tmp/two.err")" '^weir: [0-9.]+[KM]? in [0-9]+ packets of [0-9]+ processes, 0 events lost: '
 is "no progress where there is no terminal" "$(grep -c $'\r' "$tmp/two.err")" 0
 ok "another may now" flock -n "$mnt/web/status" true
+
+# On a terminal there is a line of progress, which goes away at the end.
+cat >"$tmp/terminal" <<'END'
+import os, pty, sys
+pid, fd = pty.fork()
+if not pid:
+    os.execv(sys.argv[2], sys.argv[2:])
+with open(sys.argv[1], 'w') as f:
+    f.write(str(pid))
+try:
+    while data := os.read(fd, 4096):
+        os.write(1, data)
+except OSError: # the terminal's last process has ended
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+rm -f "$counts"
+python3 "$tmp/terminal" "$tmp/pid" "$(command -v "$WEIR")" record web -o "$tmp/tty" >"$tmp/tty.out" & terminal=$!
+wait_for eval '[ -s "$tmp/pid" ] && recorder=$(cat "$tmp/pid") && watching'
+paced 20000 60000 2
+ok "progress: bytes, rate, losses, processes" wait_for grep -qaE \
+	$'\r\e\\[Kweb: [1-9][0-9.]*[KM], [0-9.]+[KM]?/s, 0 events lost, [1-9][0-9]* processes' "$tmp/tty.out"
+kill -INT "$(cat "$tmp/pid")"
+wait "$terminal"; is "on a terminal, too, it stops on ^C" $? 0
+like "the line is cleared for the last one" "$(tail -n 1 "$tmp/tty.out")" $'\r\e\\[K''weir: [0-9.]+[KM] in [0-9]+ packets'
+counted_in "$tmp/tty" exact
 
 # Ends with the trace. New event types while it runs.
 plugins
