@@ -148,6 +148,22 @@ int weir_live_open(const struct weir_caller *caller, const struct weir_place *pl
 	return 0;
 }
 
+/* Does anybody read a stream of this trace? */
+bool weir_live_any(const struct weir_trace *trace)
+{
+	struct weir_live *live;
+	bool any = false;
+	unsigned int i;
+
+	pthread_mutex_lock(&weir_lives_lock);
+	for (i = 0; i < WEIR_LIVE_BUCKETS && !any; i++) {
+		list_for_each_entry (live, &weir_lives[i], bucket)
+			any |= live->open && live->trace == trace;
+	}
+	pthread_mutex_unlock(&weir_lives_lock);
+	return any;
+}
+
 /* What was made ahead and not read to its end will be made again. */
 void weir_live_close(struct weir_live *live)
 {
@@ -160,6 +176,8 @@ void weir_live_close(struct weir_live *live)
 	pthread_mutex_lock(&weir_lives_lock);
 	live->open = false;
 	pthread_mutex_unlock(&weir_lives_lock);
+	if (READ_ONCE(live->trace->gone) && !weir_live_any(live->trace))
+		weir_trace_left(live->trace);
 	weir_live_put(live);
 }
 

@@ -20,8 +20,9 @@
  * published to the writer, and a reader that goes away takes the stream back to it: the next one begins with the
  * packet that the last one did not finish. A stream's state stays as long as its source and its trace.
  *
- * Locks, outermost first: a stream's, the waiters' (waiter.c). The table's (live.c) is taken alone. A stream's is
- * held while its reader is answered, since the answer is in the batch; the kernel copies and waits for nobody.
+ * Locks, outermost first: a stream's, the waiters' (waiter.c). The table's (live.c) is taken alone, or under
+ * the registry's. A stream's is held while its reader is answered, since the answer is in the batch; the kernel
+ * copies and waits for nobody.
  */
 #ifndef WEIR_LIVE_H
 #define WEIR_LIVE_H
@@ -110,6 +111,7 @@ void weir_live_read(struct weir_live *live, fuse_req_t req, size_t len, bool non
 struct weir_live *weir_live_find(const struct weir_trace *trace, const struct weir_source *source,
 				 unsigned int cpu);
 bool weir_live_busy(struct weir_live *live);
+bool weir_live_any(const struct weir_trace *trace);
 u64 weir_live_consumed(const struct weir_source *source, const struct weir_trace *trace,
 		       unsigned int cpu);
 void weir_live_sweep(bool all);

@@ -92,6 +92,7 @@ struct weir_source {
 
 int weir_trace_create(const char *name, uid_t uid, gid_t gid, bool all, const char **why);
 int weir_trace_remove(struct weir_trace *trace);
+void weir_trace_left(const struct weir_trace *trace);
 struct weir_trace *weir_trace_find(const char *name); /* with a reference, or NULL */
 unsigned int weir_traces(struct weir_trace *traces[WEIR_SLOTS]); /* with references, by slot */
 void weir_trace_get(struct weir_trace *trace);

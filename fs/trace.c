@@ -8,6 +8,7 @@
  */
 #include <time.h>
 
+#include "live.h"
 #include "news.h"
 #include "registry_i.h"
 #include "snapshot.h"
@@ -176,7 +177,10 @@ int weir_trace_remove(struct weir_trace *trace)
 	} else if (!trace->gone) {
 		WRITE_ONCE(trace->gone, true);
 		WRITE_ONCE(trace->enabled, false);
-		weir_control_free_slot(trace->slot);
+		if (weir_live_any(trace)) /* they read the rest: the module keeps rings of a slot's epoch */
+			weir_control_slot(trace);
+		else
+			weir_control_free_slot(trace->slot);
 		weir_control_publish();
 		weir_rcu_store(weir_registry.traces[trace->slot], NULL);
 		weir_news_tell(trace, NULL);
@@ -185,6 +189,23 @@ int weir_trace_remove(struct weir_trace *trace)
 	}
 	pthread_mutex_unlock(&weir_registry.lock);
 	return err;
+}
+
+/**
+ * weir_trace_left() - a trace is gone, and nobody reads its live streams any more
+ * @trace: the trace
+ *
+ * Its slot is free since it went; if no other trace has it, what programs and the module keep of it goes now.
+ */
+void weir_trace_left(const struct weir_trace *trace)
+{
+	pthread_mutex_lock(&weir_registry.lock);
+	if (!weir_registry.traces[trace->slot] &&
+	    weir_control_config()->slot[trace->slot].epoch == trace->epoch) {
+		weir_control_free_slot(trace->slot);
+		weir_control_publish();
+	}
+	pthread_mutex_unlock(&weir_registry.lock);
 }
 
 static int weir_trace_clear_locked(struct weir_trace *trace)
