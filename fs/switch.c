@@ -110,7 +110,7 @@ static int weir_switching_real(struct weir_trace *trace, const bool *cpus)
 
 	weir_sources_each(weir_switching_add, &switching);
 	for (i = 0; i < switching.nr; i++) {
-		for (cpu = 0; cpu <= weir_daemon.nr_cpus; cpu++) {
+		for (cpu = 0; cpu < weir_daemon.nr_cpus; cpu++) { /* cpux is always cut */
 			if (!cpus[cpu])
 				continue;
 			err = switching.source[i]->backend->switch_cpu(switching.source[i],
