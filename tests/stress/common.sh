@@ -11,8 +11,9 @@
 need babeltrace2 "${CXX:=c++}"
 
 stress=$top_srcdir/tests/stress
-# LONG SHORT; in an emulated guest (WEIR_SHORT) a tenth of that is enough
-soak() { if [ -n "$WEIR_SOAK" ]; then echo "$1"; elif [ -n "$WEIR_SHORT" ]; then echo $((($2 + 9) / 10)); else echo "$2"; fi; }
+soak() {	# LONG SHORT [GUEST]: in an emulated guest (WEIR_SHORT) a tenth of SHORT is enough
+	if [ -n "$WEIR_SOAK" ]; then echo "$1"; elif [ -z "$WEIR_SHORT" ]; then echo "$2"; else echo "${3:-$((($2 + 9) / 10))}"; fi
+}
 
 build() {	# COMMAND...
 	"$@" || { echo "Bail out! $*"; exit 99; }

@@ -6,7 +6,7 @@ weir_mount
 
 n=$(soak 200000 50000)
 rounds=$(soak 20 1)
-room="subbuf_size=$(soak 4M 1M) subbuf_count=16" # all of it may come from one CPU
+room="subbuf_size=$(soak 4M 1M 64K) subbuf_count=16" # all of it may come from one CPU
 
 # Twice: while the processes are there, and from what they leave.
 live_and_dead() {	# NAME OPTION...

@@ -7,8 +7,9 @@ plugins
 weir_mount
 
 rounds=$(soak 50 1)
-each=$(soak 26 $([ -n "$WEIR_SHORT" ] && echo 40 || echo 27))
-enough=$(soak 10000 200) # a few may have ended by themselves
+each=$(soak 26 27 12)
+enough=$(soak 10000 200 90) # a few may have ended by themselves
+within=$(soak 4000 4000 20000) # microseconds
 killed=0
 
 kills() {	# NAME MODE SETTINGS OPTION...
@@ -16,7 +17,7 @@ kills() {	# NAME MODE SETTINGS OPTION...
 	shift 3
 	# shellcheck disable=SC2086
 	new_trace "$name" $settings
-	out=$(LD_PRELOAD=$(weir_preload) timeout 600 "$tmp/killer" "$counts" $each ${us:-4000} "$tmp/writer" "$@" "$counts" 2>&1) ||
+	out=$(LD_PRELOAD=$(weir_preload) timeout 600 "$tmp/killer" "$counts" $each ${us:-$within} "$tmp/writer" "$@" "$counts" 2>&1) ||
 		fail "$name: killed" "status $?" "$out"
 	killed=$((killed + ${out:-0}))
 	settle
@@ -47,7 +48,7 @@ for ((round = 0; round < rounds; round++)); do
 	kills forks exact "$large" -n 100000 -t 1 -F 1000000
 	kills forks-small discard "mode=discard $small" -t 1 -F 1000000 -s
 	# a vfork child that outlives its parent writes to what the daemon takes for the dead one's: together then
-	us=4000g kills vforks discard "mode=discard $large" -n 100000 -t 1 -V 1000000 -K
+	us=${within}g kills vforks discard "mode=discard $large" -n 100000 -t 1 -V 1000000 -K
 	kills mixed overwrite "$small" -t 4 -r -D "$tmp/plugin_c.so"
 done
 diag "$killed of $((rounds * each * 8)) were still running when they were killed"

@@ -6,7 +6,7 @@
 plugins
 weir_mount
 
-room="subbuf_size=$(soak 4M 1M) subbuf_count=16" # of cpux, too
+room="subbuf_size=$(soak 4M 1M 256K) subbuf_count=16" # of cpux, too
 many=$(soak 5000 100)
 n=$(soak 200000 20000)
 
