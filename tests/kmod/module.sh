@@ -23,5 +23,5 @@ one fuzz ./fuzz $calls ${WEIR_SEED:-}
 one "fuzz, then" unloads
 one load ./load $loads
 END
-boots "${WEIR_CPUS:-2} CPUs" -c "${WEIR_CPUS:-2}" -t "$([ -n "$WEIR_SOAK" ] && echo 20000 || echo 880)" -w 'weir: relay: random access' \
+boots "${WEIR_CPUS:-2} CPUs" -c "${WEIR_CPUS:-2}" -t "${WEIR_GUARD:-$([ -n "$WEIR_SOAK" ] && echo 20000 || echo 880)}" -w 'weir: relay: random access' \
 	"$tmp/run" "${modules[@]}" "$kmod"/guest/{one,load,ktap} "$tmp"/programs/*
