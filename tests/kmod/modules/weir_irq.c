@@ -19,6 +19,7 @@
 #include <linux/vmalloc.h>
 #include <weir/abi.h>
 
+#include "compat.h"
 #include "raw_irq.h"
 
 static int pid;
@@ -51,7 +52,7 @@ static enum hrtimer_restart fire(struct hrtimer *t)
 		position = READ_ONCE(the_ring->position);
 		if (position + sizeof(record) <= size) {
 			if (restart)
-				rseq_preempt(current);
+				weir_abort_section();
 			raw_record_fill(&record, RAW_KERNEL, appended++);
 			memcpy(byte_pages.at + position, &record, sizeof(record));
 			WRITE_ONCE(the_ring->position, position + sizeof(record));
