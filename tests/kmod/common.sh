@@ -14,7 +14,7 @@ kmod=$top_srcdir/tests/kmod
 guest_tree() {
 	local name files=$tmp/guest flags=(-std=gnu11 -D_GNU_SOURCE -O2 -g1 -I"$top_srcdir/include" -pthread)
 	[ ! -e "$files" ] || return 0
-	mkdir -p "$files"/{programs,bin,build/lib/client,build/lib/preload,build/tests/mount,build/cmd} || return
+	mkdir -p "$files"/{programs,bin,build/lib/client,build/lib/preload,build/tests/{mount,live},build/cmd} || return
 	for name in writer ctfread killer read_writer read_check hostile_writer hostile_client hostile_limits; do
 		$CC "${flags[@]}" -o "$files/programs/$name" "$top_srcdir/tests/stress/$name.c" || return
 	done
@@ -22,10 +22,11 @@ guest_tree() {
 		${CXX:-c++} -x c++ -O2 -g1 -I"$top_srcdir/include" -fPIC -shared -o "$files/programs/plugin_cxx.so" \
 			"$top_srcdir/tests/stress/plugin.c" &&
 		$CC "${flags[@]}" -fPIC -shared -o "$files/programs/read_plugin" "$top_srcdir/tests/stress/read_plugin.c" || return
-	make -s -C "$top_builddir" tests/mount/tick >/dev/null || return
+	make -s -C "$top_builddir" tests/mount/tick tests/live/lively >/dev/null || return
 	cp "$kmod"/guest/{cc,tests} "$files/bin/" && cp "$kmod/guest/cc" "$files/bin/c++" &&
-		cp "$top_builddir/cmd/weir" "$files/build/cmd/" &&
-		cp "$top_builddir/tests/mount/tick" "$files/build/tests/mount/" || return
+		cp "$top_builddir"/cmd/{weir,control} "$files/build/cmd/" &&
+		cp "$top_builddir/tests/mount/tick" "$files/build/tests/mount/" &&
+		cp "$top_builddir/tests/live/lively" "$files/build/tests/live/" || return
 	for name in client preload; do
 		mkdir "$files/build/lib/$name/.libs" &&
 			cp -L "$top_builddir/lib/$name/.libs/"*.so* "$files/build/lib/$name/.libs/" || return

@@ -3,12 +3,14 @@
  * hostile_writer: a process that attaches by itself, and then scribbles over every word that it shares with the
  * daemon, while others read.
  *
- *   hostile_writer RUNDIR [SEED]      until SIGTERM
+ *   hostile_writer RUNDIR [SEED [LIVES]]      until SIGTERM; children live LIVES times as long
  *
  * One child after the other attaches, each with another seed. A child writes good packets into its rings, and from
  * then on damages, at random: ring words (random, at the bounds, near the right ones, single bits, other rings'), the
  * heads of packets, records, the schema log, the head of the process; quickly to and fro; it punches holes, and tries
  * to change sizes. What it must not be able to do, and could, is said on standard error, and ends it with 1.
+ *
+ * Where the daemon has the kernel module, most children attach by that, and misuse the device: hostile_device.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +48,12 @@ static void on_term(int sig)
 {
 	(void)sig;
 	stop = 1;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "hostile_writer: %s: %s\n", what, strerror(errno));
+	_exit(2);
 }
 
 static u64 rnd(void)
@@ -428,13 +436,17 @@ static void toggle_bytes(void)
 	}
 }
 
+#include "hostile_device.h"
+
 /* Sizes are sealed: all of these must fail. */
 static void sizes(void)
 {
 	int fds[2] = { control_fd, buffers_fd }, fd = fds[below(2)];
 	off_t size = fd == control_fd ? (off_t)control_size : (off_t)buffers_size;
 
-	if (!ftruncate(fd, 0) || !ftruncate(fd, size - 4096) || !ftruncate(fd, size + 4096) ||
+	if (device >= 0)
+		device_denied();
+	else if (!ftruncate(fd, 0) || !ftruncate(fd, size - 4096) || !ftruncate(fd, size + 4096) ||
 	    !fallocate(fd, 0, size, 4096) || !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)) {
 		fprintf(stderr, "hostile_writer: a size or seal could be changed\n");
 		_exit(1);
@@ -445,6 +457,10 @@ static void holes(void)
 {
 	off_t at = (off_t)below(64) * 4096, len = (off_t)(1 + below(64)) * 4096;
 
+	if (device >= 0) {
+		device_pages();
+		return;
+	}
 	switch (below(4)) {
 	case 0:
 		fallocate(control_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len);
@@ -468,6 +484,7 @@ static const struct {
 	{ ring_word, 30 }, { ring_jump, 10 }, { packet_head, 30 }, { record_bytes, 20 }, { process_word, 5 },
 	{ schema_bytes, 1 }, { new_class, 4 },
 	{ crossing, 3 }, { toggle, 3 }, { toggle_bytes, 3 }, { sizes, 1 }, { holes, 1 }, { all_good, 2 },
+	{ device_calls, 3 }, { device_remap, 1 }, { device_again, 1 },
 };
 
 static int keeps_log; /* every other one leaves its schema log whole, and adds to it */
@@ -486,12 +503,6 @@ static void act(void)
 }
 
 /* ---- attaching --------------------------------------------------------------------------------*/
-
-static void die(const char *what)
-{
-	fprintf(stderr, "hostile_writer: %s: %s\n", what, strerror(errno));
-	_exit(2);
-}
 
 static int sealed(size_t size)
 {
@@ -536,12 +547,14 @@ static void attach(const char *rundir)
 {
 	control_size = weir_schema_offset(nr_cpus) + WEIR_SCHEMA_SIZE;
 	buffers_size = (size_t)weir_ring_index(nr_cpus, WEIR_SLOTS, 0) * STRIDE;
+	if (control->copy[0].flags & WEIR_CONFIG_DEVICE && below(4)) {
+		device_attach();
+		return;
+	}
 	control_fd = sealed(control_size);
 	buffers_fd = sealed(buffers_size);
-	process = shared(control_fd, control_size);
+	place(shared(control_fd, control_size));
 	buffers = shared(buffers_fd, buffers_size);
-	rings = (struct weir_ring *)((char *)process + WEIR_RINGS_OFFSET);
-	schema = (char *)process + weir_schema_offset(nr_cpus);
 	all_good();
 	good_schema();
 	tell(rundir);
@@ -555,17 +568,18 @@ static u64 ms(void)
 	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
 }
 
-/* A life of some hundred milliseconds, in bursts, so that readers find the same damage twice, too. */
-static void live(const char *rundir)
+/* A life of some hundred milliseconds, or so many times that, in bursts, so that readers find the same damage twice, too. */
+static void live(const char *rundir, u64 times)
 {
 	static const unsigned int bursts[] = { 8, 8, 100, 5000 };
 	u64 end;
 	unsigned int burst;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "hostile"); /* as the module sees it */
 	keeps_log = (int)below(2);
 	attach(rundir);
-	end = ms() + 300 + below(1500);
+	end = ms() + times * (300 + below(1500));
 	while (!stop && ms() < end) {
 		if (below(2))
 			all_good();
@@ -600,7 +614,7 @@ int main(int argc, char **argv)
 
 		if (!pid) {
 			seed = number * 0x9e3779b97f4a7c15ull | 1;
-			live(argv[1]);
+			live(argv[1], argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
 		}
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			kill(pid, SIGTERM);

@@ -40,6 +40,7 @@ SOAK_TESTS += \
 EXTRA_DIST += \
 	$(READ_TESTS) \
 	tests/stress/hostile_client.c \
+	tests/stress/hostile_device.h \
 	tests/stress/hostile_limits.c \
 	tests/stress/hostile_writer.c \
 	tests/stress/read_check.c \
