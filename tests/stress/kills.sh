@@ -7,8 +7,8 @@ plugins
 weir_mount
 
 rounds=$(soak 50 1)
-each=$(soak 26 27 12)
-enough=$(soak 10000 200 90) # a few may have ended by themselves
+each=$(soak 26 27 8)
+enough=$(soak 10000 200 60) # a few may have ended by themselves
 within=$(soak 4000 4000 20000) # microseconds
 killed=0
 
