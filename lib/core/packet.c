@@ -80,13 +80,18 @@ static bool weir_packet_walk(struct weir_packet_stream *stream, const u8 *data, 
  * @len: bytes of the packet that are there
  * @open: the writer may still append: the content is all that is there
  *
+ * A switch without a record seals a packet that is open to who finds the ring's end at its end: then, too, the
+ * header says where the records end. It may also have been sealed after it was sampled.
+ *
  * Return: bytes from the packet's begin; 0 if the header cannot be right.
  */
 size_t weir_packet_content(const struct weir_packet_stream *stream,
 			   const struct weir_packet *header, size_t len, bool open)
 {
-	u64 bits = open ? (u64)len * 8 : header->content_size;
+	u64 bits = header->content_size;
 
+	if (open && (!bits || bits > (u64)len * 8))
+		bits = (u64)len * 8;
 	if (header->timestamp_begin < stream->time || header->timestamp_begin > stream->latest)
 		return 0;
 	return bits % 8 || bits / 8 < WEIR_PACKET_HEADER || bits / 8 > len ? 0 : (size_t)(bits / 8);

@@ -34,7 +34,7 @@ struct weir_packet_stream {
 /*
  * Makes a packet in place. `data` has room for `packet_size` bytes, a multiple of 8 and at least
  * WEIR_PACKET_FIRST; its first `len` bytes were copied from a ring: [struct weir_packet | records]. A sealed
- * packet's content_size is taken from its header, an open one's content is `len` bytes. Always leaves a packet
+ * packet's content_size is taken from its header, an open one's, which says nothing yet, is `len` bytes. Always leaves a packet
  * that decodes; of a damaged one what precedes the damage. May not sleep, allocates nothing.
  */
 void weir_packet_make(struct weir_packet_stream *stream, void *data, size_t len, size_t packet_size,

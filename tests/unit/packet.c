@@ -161,7 +161,7 @@ static void test_sealed(void **state)
 	assert_int_equal(f->stream.damaged, 0);
 }
 
-/* The open packet: content ends where the copy ends, whatever its header says, and the packet is trimmed. */
+/* The open packet: content ends where the copy ends, though its header may say more, and the packet is trimmed. */
 static void test_open(void **state)
 {
 	struct fixture *f = *state;
@@ -172,6 +172,18 @@ static void test_open(void **state)
 	write_packet(f, BEGIN + 10, 0);
 	SET(f, content_size, ~0ull);
 	assert_int_equal(make_and_decode(f, f->make.len, SIZE, 1, true), 3);
+	assert_int_equal(f->stream.damaged, 0);
+}
+
+/* A switch without a record leaves room at the end of a packet that still looks open. What was there before is no record. */
+static void test_open_sealed(void **state)
+{
+	struct fixture *f = *state;
+
+	write_packet(f, BEGIN, 0);
+	memset(f->data + f->make.len, 0xee, SIZE - f->make.len);
+	SET(f, content_size, f->make.len * 8);
+	assert_int_equal(make_and_decode(f, SIZE, SIZE, 0, true), 3);
 	assert_int_equal(f->stream.damaged, 0);
 }
 
@@ -435,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_open_sealed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_begin_is_first_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_records, setup, teardown),
