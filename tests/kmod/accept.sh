@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The same acceptance tests, with the kernel module in a guest: mounts, exactness, kills, a hostile process, readers, in
-# the short forms that an emulated machine wants. By default each once, on 2 or on 4 CPUs; long: all of them on both,
-# and the others that are about traces. WEIR_TESTS="tests/..." runs those alone, on WEIR_CPUS (2).
+# The same acceptance tests, with the kernel module in a guest: mounts, exactness, kills, readers, in the short forms
+# that an emulated machine wants. By default each once, on 2 or on 4 CPUs; long: all of them on both, a hostile process,
+# which takes its time there, and the others that are about traces. WEIR_TESTS="tests/..." runs those alone, on WEIR_CPUS (2).
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 : "${WEIR_GUEST_BACKEND:=kmod}"
 kmod_modules
-two='tests/mount/tree.sh tests/stress/exact.sh tests/stress/hostile_process.sh'
+two='tests/mount/tree.sh tests/stress/exact.sh'
 four='tests/stress/kills.sh tests/stress/read_copies.sh'
 if [ -n "$WEIR_SOAK" ]; then
-	two="$two $four tests/mount/status.sh tests/mount/control.sh tests/mount/memory.sh tests/mount/tools.sh"
+	two="$two $four tests/stress/hostile_process.sh tests/mount/status.sh tests/mount/control.sh tests/mount/memory.sh tests/mount/tools.sh"
 	two="$two tests/mount/users.sh tests/mount/view.sh tests/stress/daemon.sh tests/stress/epochs.sh tests/stress/loss.sh"
 	two="$two tests/stress/storms.sh tests/stress/read_babeltrace.sh"
 	four=$two
