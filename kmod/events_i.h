@@ -2,6 +2,9 @@
 /*
  * events_i: the kernel's tracepoints that the module has probes for, as tables. A row is an event; its bit in
  * weir_slot.kernel is its place in all tables, in the order of events.c.
+ *
+ * An event's fields are a list, F(type, name)..., as those of TP_STRUCT__entry() in TRACE_EVENT: checkpatch calls both
+ * a complex macro.
  */
 #ifndef WEIR_EVENTS_I_H
 #define WEIR_EVENTS_I_H

@@ -179,6 +179,7 @@ static __always_inline u8 *weir_kernel_put_bytes(u8 *p, struct weir_kernel_bytes
 	return p + 2 + len;
 }
 
+/* Parts of lists and of bodies, as __field() of TRACE_EVENT is: checkpatch would have them in parentheses. */
 #define WEIR_KERNEL_NAME(type, field) #field,
 #define WEIR_KERNEL_TYPE(type, field) weir_kernel_type_##type,
 #define WEIR_KERNEL_SIZE(type, field) +weir_kernel_size_##type
@@ -209,7 +210,7 @@ static __always_inline u8 *weir_kernel_put_bytes(u8 *p, struct weir_kernel_bytes
 			u8 fields[(0 FIELDS(WEIR_KERNEL_SIZE)) + WEIR_KERNEL_TAIL];                     \
 		} weir_stage __aligned(8);                                                              \
 		u8 *weir_p = weir_stage.fields;                                                         \
-                                                                                                        \
+													\
 		FIELDS(WEIR_KERNEL_FIELD)                                                               \
 		weir_kernel_write(&weir_event_##id_, weir_stage.fields, weir_p - weir_stage.fields);    \
 	}                                                                                               \
