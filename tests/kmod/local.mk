@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The kernel module, in guests. Not part of `make check`: the stage kmod of ./check runs them, `make check-kmod` too.
+# The kernel module, in guests. Not part of `make check`: the stages kmod and accept of ./check run them, `make
+# check-kmod` all of them.
 KMOD_TESTS = \
 	tests/kmod/module.sh \
 	tests/kmod/consumer.sh \
 	tests/kmod/events.sh \
 	tests/kmod/tree.sh \
-	tests/kmod/crash.sh \
-	tests/kmod/accept.sh
+	tests/kmod/crash.sh
+KMOD_ACCEPT_TESTS = tests/kmod/accept.sh
 SOAK_TESTS += \
 	tests/kmod/module.sh \
 	tests/kmod/accept.sh
 
 EXTRA_DIST += \
 	$(KMOD_TESTS) \
+	$(KMOD_ACCEPT_TESTS) \
 	tests/kmod/common.sh \
 	tests/kmod/consume.c \
 	tests/kmod/consumer.c \
@@ -37,20 +39,22 @@ EXTRA_DIST += \
 	tests/kmod/writer.h
 
 check-kmod: all
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS) $(KMOD_ACCEPT_TESTS)'
 
 # The same on other kernels of Debian: 6.1 with PREEMPT_RT, 6.12.
 check-kernels: all
 	status=0; for kernel in rt 6.12; do \
 		echo "== $$kernel"; \
-		WEIR_KERNEL=$$kernel $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)' || status=1; \
+		WEIR_KERNEL=$$kernel $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS) $(KMOD_ACCEPT_TESTS)' || status=1; \
 	done; exit $$status
 
 # And on one that finds mistakes, which is built first.
 check-kasan: all
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' $(abs_top_srcdir)/tests/kmod/kasan
-	WEIR_KERNEL=kasan WEIR_GUARD=7200 WEIR_FUZZ_CALLS=50000 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS)'
+	WEIR_KERNEL=kasan WEIR_GUARD=7200 WEIR_FUZZ_CALLS=50000 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(KMOD_TESTS) $(KMOD_ACCEPT_TESTS)'
 
 print-kmod-tests:
 	@echo $(KMOD_TESTS)
-.PHONY: check-kmod check-kernels check-kasan print-kmod-tests
+print-accept-tests:
+	@echo $(KMOD_ACCEPT_TESTS)
+.PHONY: check-kmod check-kernels check-kasan print-kmod-tests print-accept-tests
