@@ -89,9 +89,9 @@ static const struct counts *counts;
 
 static char *slurp(const char *dir, const char *name, size_t *size)
 {
-	char path[4096], *data;
+	char path[4096], *data = NULL;
+	size_t n = 0, room = 0;
 	struct stat st;
-	size_t n = 0;
 	ssize_t r;
 	int fd;
 
@@ -99,9 +99,14 @@ static char *slurp(const char *dir, const char *name, size_t *size)
 	fd = open(path, O_RDONLY);
 	if (fd < 0 || fstat(fd, &st))
 		FAIL("%s: %s", path, strerror(errno));
-	data = malloc((size_t)st.st_size + 65536);
-	while ((r = read(fd, data + n, (size_t)st.st_size + 65535 - n)) > 0)
-		n += (size_t)r;
+	do { /* a control file has no size */
+		if (n == room) {
+			room = n ? 2 * n : (size_t)st.st_size + 65536;
+			data = realloc(data, room + 1);
+		}
+		r = read(fd, data + n, room - n);
+		n += r > 0 ? (size_t)r : 0;
+	} while (r > 0);
 	if (r < 0)
 		FAIL("%s: read: %s", path, strerror(errno));
 	if (st.st_size && n != (size_t)st.st_size)

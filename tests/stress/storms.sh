@@ -8,6 +8,7 @@ weir_mount
 
 room="subbuf_size=$(soak 4M 1M 256K) subbuf_count=16" # of cpux, too
 many=$(soak 5000 100)
+some=$(soak 1500 100) # of those with two sources each: babeltrace2 has four descriptors a stream open
 n=$(soak 200000 20000)
 
 storm() {	# NAME MODE OPTION...
@@ -31,9 +32,9 @@ signals=-s
 [ "$WEIR_SANITIZE" = asan ] && signals=
 storm vfork-killed-signals discard -t 2 -n "$n" -V $((many * 2)) -K $signals -x
 storm spawn exact -t 2 -n "$n" -S "$many"
-storm spawn-strings exact -t 1 -p 2 -n "$n" -S "$many" -x -m
+storm spawn-strings exact -t 1 -p 2 -n "$n" -S "$some" -x -m
 storm plugins exact -t 2 -n "$n" -s -m -D "$tmp/plugin_c.so" -D "$tmp/plugin_cxx.so"
-storm plugins-forks exact -t 2 -p 2 -n "$n" -D "$tmp/plugin_cxx.so" -F "$many"
+storm plugins-forks exact -t 2 -p 2 -n "$n" -D "$tmp/plugin_cxx.so" -F "$some"
 storm rseq-mixed discard -t 4 -n "$n" -r
 storm rseq-mixed-signals discard -t 8 -p 2 -n "$n" -r -s -m -x -F 20
 storm rseq-one-of-two discard -t 2 -n "$n" -r -s
@@ -56,7 +57,7 @@ unset GLIBC_TUNABLES
 # All of it, in rings that turn over.
 for mode in discard overwrite; do
 	new_trace all mode=$mode subbuf_size=4K subbuf_count=4
-	write_all -t 4 -p 2 -n "$n" -r -s -m -V "$many" -F "$many"
+	write_all -t 4 -p 2 -n "$n" -r -s -m -V "$some" -F "$some"
 	counted all $mode -o 4096:24
 	decoded all
 	drop all
