@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "live.h"
 #include "registry_i.h"
 #include "snapshot.h"
 
@@ -158,7 +157,6 @@ int weir_registry_start(void)
 {
 	int err = -ENOMEM;
 
-	weir_live_init(); /* a trace that goes looks for its streams' readers */
 	weir_registry.by_name = cds_lfht_new_flavor(64, 64, 0, CDS_LFHT_AUTO_RESIZE, &urcu_memb_flavor, NULL);
 	if (weir_registry.by_name)
 		err = weir_kmod_start();

@@ -34,6 +34,7 @@ void weir_tree_init(void)
 		INIT_LIST_HEAD(&weir_nodes[i]);
 	weir_view_init();
 	weir_copy_init();
+	weir_live_init();
 	clock_gettime(CLOCK_REALTIME, &weir_tree_start);
 }
 
