@@ -60,7 +60,7 @@ counted() {	# NAME MODE [OPTION...]
 		read -r events _ discarded _ <<<"$out"
 		pass "$name: $mode: $out"
 	else
-		fail "$name: $mode" "$out" "$(head -20 "$mnt/$name/status")"
+		fail "$name: $mode" "$out" "$(head -n 30 "$mnt/$name/status")" "$(cat "$mnt/.weir/errors" "$mnt/.weir/processes")"
 	fi
 }
 
