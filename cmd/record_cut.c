@@ -65,14 +65,11 @@ static int cut_file(const char *path, const struct stat *st, int type, struct FT
 		return 0;
 	seg.fd = open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	seg.dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (seg.fd >= 0 && find_end(&seg)) {
-		record_segment_close(&seg);
-		return 0;
-	}
-	if (seg.fd >= 0)
+	if (seg.fd >= 0 && !find_end(&seg)) {
 		close(seg.fd);
-	if (seg.dir >= 0)
-		close(seg.dir);
+		seg.fd = -1;
+	}
+	record_segment_close(&seg);
 	return 0;
 }
 
