@@ -3,8 +3,13 @@
  * anchor: what a crash dump is searched for (abi.h, "crash anchor").
  *
  * Kept up to date while everything runs, since nothing runs when it is needed. Whatever a frame
- * number leads to is there before the number is stored, and the number goes before what it leads
- * to.
+ * number leads to is there before the number is stored (table:A, pages.c), and the number goes
+ * before what it leads to.
+ *
+ * Who reads it is no CPU: it is memory as it was when all of them stood still, in any order of
+ * stores that the machine allows. So there is no other half of
+ *
+ *   dump:A   all that an entry says, before the word that makes it one: a magic, a ring's epoch
  */
 #include <linux/idr.h>
 #include <linux/mm.h>
@@ -43,7 +48,7 @@ static void weir_anchor_fill(const struct weir_source *source)
 	memcpy(anchor->comm, source->comm, sizeof(anchor->comm));
 	anchor->process = source->process.table;
 	anchor->rings = source->rings.table;
-	smp_store_release(&anchor->magic, WEIR_ANCHOR_SOURCE_MAGIC); /* last */
+	smp_store_release(&anchor->magic, WEIR_ANCHOR_SOURCE_MAGIC); /* dump:A */
 }
 
 /* A source is made. Context: weir_source_lock. 0 or -errno. */
@@ -117,7 +122,7 @@ int weir_anchor_ring(struct weir_buffer *buffer)
 	if (!ring)
 		return -ENOMEM;
 	ring->pages = buffer->pages.table;
-	smp_store_release(&ring->epoch, buffer->epoch); /* last */
+	smp_store_release(&ring->epoch, buffer->epoch); /* dump:A */
 	return 0;
 }
 
@@ -189,7 +194,7 @@ int weir_anchor_init(void)
 	strscpy(anchor->nodename, init_utsname()->nodename, sizeof(anchor->nodename));
 	weir_anchor_renew();
 	WRITE_ONCE(anchor->magic[1], ~READ_ONCE(weir_anchor_magic[1]));
-	smp_store_release(&anchor->magic[0], /* last */
+	smp_store_release(&anchor->magic[0], /* dump:A */
 			  ~READ_ONCE(weir_anchor_magic[0]));
 	return 0;
 }

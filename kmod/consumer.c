@@ -154,8 +154,6 @@ static long weir_consumer_switch(struct file *file, struct weir_call *call)
  * @source: whose
  * @ring: slot, cpu, epoch, position
  *
- * The writer believes the position only with its epoch, which is stored last.
- *
  * Return: 0; -EINVAL no such ring; -ESTALE the slot has another epoch.
  */
 int weir_consumed(struct weir_source *source, const struct weir_dev_ring *ring)
@@ -167,10 +165,8 @@ int weir_consumed(struct weir_source *source, const struct weir_dev_ring *ring)
 	if (ring->epoch != weir_slot_epoch(ring->slot))
 		return -ESTALE;
 	words = weir_source_ring(source, ring->slot, ring->cpu);
-	if (words) {
-		WRITE_ONCE(words->consumed, ring->position);
-		smp_store_release(&words->consumed_epoch, ring->epoch); /* after the position */
-	}
+	if (words)
+		weir_ring_consume(words, ring->epoch, ring->position);
 	return 0;
 }
 

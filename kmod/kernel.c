@@ -61,10 +61,10 @@ static void weir_tracing_set(struct weir_tracing *tracing)
 static void weir_kernel_reset(struct weir_ring *ring, u64 epoch)
 {
 	WRITE_ONCE(ring->position, weir_ring_empty(epoch));
-	smp_wmb(); /* before claim, as other writers' resets store them */
+	smp_wmb(); /* reset:C */
 	WRITE_ONCE(ring->claim, 0);
 	WRITE_ONCE(ring->begin, 0);
-	smp_store_release(&ring->epoch, epoch); /* reset:C */
+	smp_store_release(&ring->epoch, epoch); /* reset:C; reset:G is weir_tracing_set()'s */
 }
 
 /* The buffer with all its pages, or NULL. Context: source->lock. */
@@ -254,7 +254,7 @@ int weir_kernel_describe(const struct weir_desc *desc)
 	else
 		err = weir_kernel_log(head->schema_offset + head->schema_bytes, desc, desc->size);
 	if (!err) {
-		smp_store_release(&head->schema_bytes, /* after the entry */
+		smp_store_release(&head->schema_bytes, /* log:A */
 				  head->schema_bytes + desc->size);
 		err = next++;
 	}

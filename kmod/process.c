@@ -4,6 +4,9 @@
  *
  * The list is walked under RCU, or under weir_source_lock by who changes it. A reference keeps the
  * object; what keeps it on the list, and its buffers, is weir_source_check()'s to say.
+ *
+ *   end:A / over:A   what the process wrote, before the state that says that it writes no more; a
+ *                    stream loads the state before it looks for the last bytes (stream.c)
  */
 #include <linux/bitmap.h>
 #include <linux/pagemap.h>
@@ -128,7 +131,7 @@ void weir_source_unmap(struct weir_source *source)
 {
 	if (!atomic_dec_and_mutex_lock(&source->mappings, &weir_source_lock))
 		return;
-	source->state = WEIR_SOURCE_ENDED;
+	smp_store_release(&source->state, WEIR_SOURCE_ENDED); /* end:A */
 	wake_up_all(&source->wait);
 	weir_source_check(source);
 	mutex_unlock(&weir_source_lock);
@@ -139,7 +142,7 @@ void weir_source_closed(struct weir_source *source)
 {
 	mutex_lock(&weir_source_lock);
 	if (!atomic_read(&source->mappings) && source->state < WEIR_SOURCE_ENDED) {
-		source->state = WEIR_SOURCE_ENDED;
+		smp_store_release(&source->state, WEIR_SOURCE_ENDED); /* end:A */
 		weir_source_check(source);
 	}
 	mutex_unlock(&weir_source_lock);

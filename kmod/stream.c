@@ -25,8 +25,7 @@ static u64 weir_stream_size(const struct weir_stream *stream)
 
 static bool weir_stream_ended(const struct weir_stream *stream)
 {
-	/* before what it wrote last */
-	return smp_load_acquire(&stream->view.source->state) >= WEIR_SOURCE_ENDED;
+	return smp_load_acquire(&stream->view.source->state) >= WEIR_SOURCE_ENDED; /* over:A */
 }
 
 /* No more comes than there is. */
@@ -56,7 +55,7 @@ static int weir_stream_sample(const struct weir_stream *stream, struct weir_ring
  */
 int weir_stream_next(struct weir_stream *stream, struct weir_ring_view *next)
 {
-	bool ended = weir_stream_ended(stream); /* before what it wrote last */
+	bool ended = weir_stream_ended(stream); /* over:A: first */
 	u64 size = weir_stream_size(stream), open;
 
 	if (weir_stream_sample(stream, next) || next->begin == next->end)

@@ -202,7 +202,7 @@ static int weir_stream_hold(struct weir_stream *stream, bool nonblock, bool move
 	int err;
 
 	for (;;) {
-		bool over = weir_stream_over(stream); /* before what came last */
+		bool over = weir_stream_over(stream); /* over:A: first */
 
 		if (mutex_lock_interruptible(&stream->lock))
 			return -ERESTARTSYS;
