@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * consume: streams. A process writes rings as a libweir without rseq does, and consumes them itself: read, poll, splice,
- * GET and PUT, SWITCH, the end. Then a ring that is written by restartable sequences while it is switched all the time,
- * and the kernel's own, whose pages splice(2) moves.
+ * GET and PUT, SWITCH, the end.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "stream.h"
 #include "writer.h"
-#include "rseq_x86_64.h"
-
-#define STRIDE (1ul << 20)
-#define SHIFT 13 /* sub-buffers of 8 KiB, */
-#define SUBBUF (1ul << SHIFT)
-#define RING (8 * SUBBUF) /* eight of them */
 
 static struct attach a;
 static int consumer;
-
-static uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- a writer ---------------------------------------------------------------------------------*/
 
@@ -80,19 +65,7 @@ static unsigned int records(const char *packet, size_t size, uint64_t *number)
 	return n;
 }
 
-static size_t content(const void *packet)
-{
-	return ((const struct weir_packet *)packet)->content_size / 8;
-}
-
 /* ---- read, poll, SWITCH, GET, PUT -------------------------------------------------------------*/
-
-static int stream_of(int process, unsigned int slot, unsigned int cpu, uint64_t epoch)
-{
-	struct weir_dev_ring ring = { .slot = slot, .cpu = cpu, .epoch = epoch };
-
-	return ioctl(process, WEIR_IOC_STREAM, &ring);
-}
 
 static short readiness(int fd, int ms)
 {
@@ -100,11 +73,6 @@ static short readiness(int fd, int ms)
 
 	poll(&pfd, 1, ms);
 	return pfd.revents;
-}
-
-static void nonblock(int fd)
-{
-	fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
 static void opens(uint64_t epoch)
@@ -226,16 +194,6 @@ static void discards(void)
 
 /* ---- splice -----------------------------------------------------------------------------------*/
 
-static size_t take(int fd, char *to, size_t size)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < size && (n = read(fd, to + done, size - done)) > 0)
-		done += (size_t)n;
-	return done;
-}
-
 static void splices(struct writer *w)
 {
 	static char first[SUBBUF], second[SUBBUF];
@@ -322,268 +280,14 @@ static void ends_here(struct writer *w)
 	close(fd);
 }
 
-/* ---- switched all the time --------------------------------------------------------------------*/
-
-static int running;
-static uint64_t load_epoch;
-static unsigned long load_lost, load_wrote;
-
-static int load_switch(ptrdiff_t rseq, struct weir_ring *ring, const struct weir_ring_state *s, const struct weir_ring_step *step,
-		       char *bytes, uint64_t mask, const uint64_t *record, uint64_t now)
-{
-	static u64 scratch[3];
-	struct weir_packet *old = (struct weir_packet *)(bytes + (step->old & mask));
-	struct weir_rseq_switch sw = {
-		.claim = step->claim,
-		.old_end = step->seal ? (u64 *)&old->timestamp_end : &scratch[0],
-		.old_end_value = now,
-		.old_content = step->seal ? (u64 *)&old->content_size : &scratch[1],
-		.old_content_value = step->content,
-		.old_size = step->seal ? (u64 *)&old->packet_size : &scratch[2],
-		.old_size_value = weir_epoch_subbuf_size(load_epoch) * 8,
-		.dst = bytes + (step->start & mask),
-		.header = (const u64 *)&step->header,
-		.word = record[0],
-		.body = (const char *)&record[1],
-		.len = 24,
-		.begin = now,
-		.next = step->next,
-	};
-
-	return weir_rseq_do_switch(rseq, 0, ring, load_epoch, s->position, &sw);
-}
-
-/* libweir's section, on CPU 0, with all that its switch does. `arg`: it lets nobody else run there. */
-static void *load_thread(void *arg)
-{
-	const struct sched_param fifo = { .sched_priority = 50 };
-	struct weir_ring *ring = ring_of(a.process, 2, 0);
-	char *bytes = (char *)bytes_of(&a, 2, 0);
-	ptrdiff_t rseq = weir_rseq_offset();
-	uint64_t number = 0, mask = weir_epoch_ring_size(load_epoch) - 1;
-	cpu_set_t cpu;
-
-	CPU_ZERO(&cpu);
-	CPU_SET(0, &cpu);
-	if (sched_setaffinity(0, sizeof(cpu), &cpu) || (arg && sched_setscheduler(0, SCHED_FIFO, &fifo)))
-		bail("CPU 0");
-	ring->position = weir_ring_empty(load_epoch);
-	__atomic_store_n(&ring->epoch, load_epoch, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&running, __ATOMIC_RELAXED)) {
-		struct weir_ring_state s = { .epoch = load_epoch, .position = ring->position, .begin = ring->begin };
-		struct weir_ring_step step;
-		uint64_t record[4], now = clock_now();
-		int err;
-
-		record[0] = now << WEIR_TIME_SHIFT, record[1] = number, record[2] = ~number, record[3] = number * 3;
-		switch (weir_ring_plan(ring, &s, load_epoch, 0, now, sizeof(record), &step)) {
-		case WEIR_PLAN_APPEND:
-			err = weir_rseq_append(rseq, 0, ring, load_epoch, s.position, step.next, bytes + (step.start & mask),
-					       record[0], (char *)&record[1], sizeof(record) - 8);
-			break;
-		case WEIR_PLAN_SWITCH:
-			err = load_switch(rseq, ring, &s, &step, bytes, mask, record, now);
-			break;
-		default:
-			load_lost++;
-			continue;
-		}
-		number += !err;
-	}
-	load_wrote = number;
-	return NULL;
-}
-
-/* Every record once and in order, times that do not go back, packets that follow each other: how many were bad. */
-struct check {
-	uint64_t number, time, seq;
-	unsigned long packets, bad;
-};
-
-static void check_packet(struct check *c, const char *data, size_t size)
-{
-	const struct weir_packet *packet = (const void *)data;
-	size_t end = content(data), offset;
-	uint64_t record[4];
-
-	c->packets++;
-	if (packet->magic != WEIR_CTF_MAGIC || packet->packet_seq_num != c->seq + 1 || end > size ||
-	    packet->timestamp_begin < c->time || packet->packet_size != SUBBUF * 8)
-		c->bad++;
-	c->seq = packet->packet_seq_num;
-	if (end > WEIR_PACKET_HEADER && (end - WEIR_PACKET_FIRST) % sizeof(record))
-		c->bad++;
-	for (offset = WEIR_PACKET_FIRST; offset + sizeof(record) <= end; offset += sizeof(record)) {
-		memcpy(record, data + offset, sizeof(record));
-		if (record[1] != c->number++ || record[2] != ~record[1] || record[3] != record[1] * 3)
-			c->bad++;
-	}
-	if (packet->timestamp_end < packet->timestamp_begin)
-		c->bad++;
-	c->time = packet->timestamp_end;
-}
-
-static void check_all(struct check *c, int fd)
-{
-	static char packet[SUBBUF];
-
-	while (read(fd, packet, sizeof(packet)) == (ssize_t)sizeof(packet))
-		check_packet(c, packet, sizeof(packet));
-}
-
-/* The share of the time that the scheduler keeps from real-time threads, us; -1: none. */
-static void real_time(const char *us)
-{
-	int fd = open("/proc/sys/kernel/sched_rt_runtime_us", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, us, strlen(us)) < 0)
-		bail("sched_rt_runtime_us");
-	close(fd);
-}
-
-/* By work on the writer's CPU, and where that does not come soon enough, or never, by an interrupt. */
-static void switched(unsigned int times, bool starve)
-{
-	const char *name = starve ? "a real-time writer that lets no work come" : "a writer";
-	volatile struct weir_ring *ring = ring_of(a.process, 2, 0);
-	struct weir_dev_ring where = { 0 };
-	long interrupts = parameter("switch_interrupts");
-	struct check c = { 0 };
-	unsigned int i, failed = 0;
-	pthread_t thread;
-	int fd;
-
-	load_epoch = put_trace(2, SHIFT, 5, WEIR_EPOCH_DISCARD);
-	load_lost = 0;
-	fd = stream_of(consumer, 2, 0, load_epoch);
-	nonblock(fd);
-	__atomic_store_n(&running, 1, __ATOMIC_RELAXED);
-	pthread_create(&thread, NULL, load_thread, starve ? &thread : NULL);
-	while (__atomic_load_n(&ring->epoch, __ATOMIC_ACQUIRE) != load_epoch || ring->position >> 63)
-		sched_yield();
-	for (i = 0; i < times; i++) {
-		if (ioctl(fd, WEIR_IOC_SWITCH, &where) && errno != ENOSPC)
-			failed++;
-		check_all(&c, fd);
-	}
-	__atomic_store_n(&running, 0, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	ioctl(fd, WEIR_IOC_SWITCH, &where);
-	check_all(&c, fd);
-	interrupts = parameter("switch_interrupts") - interrupts;
-	printf("# %lu records in %lu packets, %lu refused, %ld interrupts\n", load_wrote, c.packets, load_lost, interrupts);
-	ok(!failed, "%s, switched all the time: no switch fails", name);
-	if (starve)
-		ok(interrupts >= (long)times, "each came by an interrupt");
-	is_u64("nothing is torn, out of order or missing", c.bad, 0);
-	is_u64("every record was read", c.number, load_wrote);
-	ok(load_wrote > 100 && c.packets > 10, "there was something to read");
-	close(fd);
-	take_trace(2);
-}
-
-static void starved(void)
-{
-	long ms = parameter("switch_ms");
-
-	real_time("-1");
-	parameter_set("switch_ms", 10);
-	switched(100, true);
-	parameter_set("switch_ms", ms);
-	real_time("950000");
-}
-
-/* ---- the kernel's own rings -------------------------------------------------------------------*/
-
-static bool kernel_packet_good(const char *data, uint64_t seq)
-{
-	const struct weir_packet *packet = (const void *)data;
-	uint64_t word;
-
-	memcpy(&word, data + WEIR_PACKET_FIRST, sizeof(word));
-	return packet->magic == WEIR_CTF_MAGIC && packet->packet_seq_num >= seq && content(data) <= SUBBUF &&
-	       packet->timestamp_begin <= packet->timestamp_end &&
-	       (packet->timestamp_begin & ((1ull << 48) - 1)) == word >> WEIR_TIME_SHIFT;
-}
-
-/* Makes the kernel write: system calls on CPU 0. */
-static void *calls(void *arg)
-{
-	cpu_set_t cpu;
-
-	(void)arg;
-	CPU_ZERO(&cpu);
-	CPU_SET(0, &cpu);
-	if (sched_setaffinity(0, sizeof(cpu), &cpu))
-		bail("CPU 0");
-	while (__atomic_load_n(&running, __ATOMIC_RELAXED))
-		getppid();
-	return NULL;
-}
-
-static void kernel_lap(const struct weir_ring *ring)
-{
-	uint64_t until = __atomic_load_n(&ring->position, __ATOMIC_RELAXED) + 2 * RING;
-
-	while (__atomic_load_n(&ring->position, __ATOMIC_RELAXED) < until)
-		sched_yield();
-}
-
-static void moves(uint32_t flags, const char *mode)
-{
-	static char data[SUBBUF];
-	struct weir_dev_process p = { .id = WEIR_DEV_KERNEL_ID };
-	int kernel = ioctl(server_fd, WEIR_IOC_PROCESS, &p), pipes[2], fd, i, bad = 0;
-	volatile struct weir_process *process;
-	long moved = parameter("moved");
-	uint64_t epoch, seq = 0;
-	pthread_t thread;
-	size_t done;
-
-	config.slot[3].kernel = ~0ull;
-	epoch = put_trace(3, SHIFT, 3, flags);
-	fd = stream_of(kernel, 3, 0, epoch);
-	process = region(kernel, WEIR_DEV_PROCESS, process_size(), PROT_READ);
-	if (kernel < 0 || fd < 0 || process == MAP_FAILED || pipe(pipes))
-		bail("kernel");
-	__atomic_store_n(&running, 1, __ATOMIC_RELAXED);
-	pthread_create(&thread, NULL, calls, NULL);
-	for (i = 0; i < 20; i++) {
-		ssize_t n;
-
-		for (done = 0; done < SUBBUF; done += (size_t)n) {
-			n = splice(fd, NULL, pipes[1], NULL, SUBBUF - done, 0);
-			if (n <= 0)
-				break;
-		}
-		if (i == 5 && !(flags & WEIR_EPOCH_DISCARD))
-			kernel_lap(ring_of((struct weir_process *)process, 3, 0));
-		if (take(pipes[0], data, done) != SUBBUF || !kernel_packet_good(data, seq + 1))
-			bad++;
-		seq = ((struct weir_packet *)data)->packet_seq_num;
-	}
-	__atomic_store_n(&running, 0, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	is_u64(mode, (uint64_t)bad, 0);
-	printf("# %ld pages moved\n", parameter("moved") - moved);
-	ok(parameter("moved") > moved, "pages were moved");
-	munmap((void *)process, process_size());
-	close(fd), close(kernel), close(pipes[0]), close(pipes[1]);
-	take_trace(3);
-}
-
 int main(void)
 {
 	struct weir_dev_process p;
 	struct writer w;
 	uint64_t epoch;
-	cpu_set_t cpu;
 
 	signal(SIGPIPE, SIG_IGN);
-	CPU_ZERO(&cpu);
-	CPU_SET(1, &cpu); /* the rings of CPU 0 are written from elsewhere, but for the load's */
-	if (sched_setaffinity(0, sizeof(cpu), &cpu))
-		bail("CPU 1");
+	on_cpu(1); /* the rings of CPU 0 are written from elsewhere */
 	serve();
 	epoch = put_trace(0, SHIFT, 3, 0);
 	if (attach(&a, STRIDE))
@@ -596,10 +300,6 @@ int main(void)
 	discards();
 	splices(&w);
 	waits(&w);
-	switched(500, false);
-	starved();
-	moves(0, "the kernel's ring, overwriting, by splice: every packet is whole");
-	moves(WEIR_EPOCH_DISCARD, "discarding: every packet is whole");
 	ends_here(&w);
 	return tap_end();
 }

@@ -31,7 +31,10 @@ EXTRA_DIST += \
 	tests/kmod/life.c \
 	tests/kmod/mapping.c \
 	tests/kmod/modules \
+	tests/kmod/moves.c \
 	tests/kmod/raw_irq.c \
+	tests/kmod/stream.h \
+	tests/kmod/switched.c \
 	tests/kmod/tree_guest.sh \
 	tests/kmod/userland \
 	tests/kmod/uses.c \

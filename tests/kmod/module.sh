@@ -5,7 +5,7 @@
 # misuse, 100 loads.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 kmod_modules
-kmod_programs mapping life consume latch fuzz uses raw_irq
+kmod_programs mapping life consume switched moves latch fuzz uses raw_irq
 calls=${WEIR_FUZZ_CALLS:-$([ -n "$WEIR_SOAK" ] && echo 1000000 || echo 10000)}
 loads=${WEIR_LOADS:-$([ -n "$WEIR_SOAK" ] && echo 100 || echo 10)}
 
@@ -16,6 +16,8 @@ busybox insmod weir.ko || exit
 one mapping ./mapping
 one life ./life
 one consume ./consume
+one switched ./switched
+one moves ./moves
 one latch ./latch
 one raw_irq ./raw_irq weir_irq.ko
 echo 0 >/proc/sys/debug/exception-trace

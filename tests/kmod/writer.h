@@ -38,7 +38,7 @@ static const struct weir_relay_ops mapped = {
 };
 
 /* The ring of a slot and CPU 0, whose geometry is `epoch`'s. */
-static void writer_map(struct weir_relay *relay, const struct attach *a, unsigned int slot, uint64_t epoch)
+static inline void writer_map(struct weir_relay *relay, const struct attach *a, unsigned int slot, uint64_t epoch)
 {
 	memset(relay, 0, sizeof(*relay));
 	if (weir_relay_init(relay, weir_epoch_ring_size(epoch), 12, weir_epoch_subbuf_shift(epoch), &mapped,
