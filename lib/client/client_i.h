@@ -114,6 +114,8 @@ void weir_client_forked(void);
 bool weir_client_read_config(struct weir_config *config, u32 *slots);
 
 void weir_client_reload(void);
+void weir_client_unmatch(void);
+void weir_client_retry_now(void);
 u64 weir_client_match(const struct weir_site *site);
 int weir_client_refresh(struct weir_site *site);
 

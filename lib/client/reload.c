@@ -10,7 +10,9 @@
  *   reload:D, reload:F   what the event path finds together: site.c
  *   unlock:G / lock:G    what the last holder did, before the lock is free
  */
+#include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 #include "client_i.h"
 #include "rules_i.h"
 #include "weir_glob.h"
@@ -124,6 +126,13 @@ static void weir_unmatch(u32 slots)
 			__atomic_and_fetch(&site->match, ~(u64)slots, __ATOMIC_RELEASE); /* reload:D */
 }
 
+/* A fork may have come between the stores below: then the child finds one without the others. */
+static bool weir_slot_is(const struct weir_client_slot *slot, u64 epoch)
+{
+	return slot->epoch == epoch && slot->subbuf_mask == weir_epoch_subbuf_size(epoch) - 1 &&
+	       slot->ring_mask == weir_epoch_ring_size(epoch) - 1;
+}
+
 static void weir_rematch(u32 slots)
 {
 	struct weir_client_slot *slot;
@@ -136,7 +145,7 @@ static void weir_rematch(u32 slots)
 		epoch = slots & 1u << n ? weir_config.slot[n].epoch : 0;
 		if (epoch && weir_slot_wanted(&weir_config.slot[n]) && weir_slot_map(n))
 			wanted |= 1u << n;
-		if (weir_client_state.slot[n].epoch != epoch)
+		if (!weir_slot_is(&weir_client_state.slot[n], epoch))
 			changed |= 1u << n;
 	}
 	weir_unmatch(changed | (~wanted & (WEIR_GENERATION_STEP - 1)));
@@ -169,6 +178,71 @@ static bool weir_client_look(u64 *generation, u32 *slots)
 	return weir_client_read_config(&weir_config, slots);
 }
 
+/* ---- an attach that failed --------------------------------------------------------------------*/
+
+#define WEIR_RETRY_MAX_MS 1024u
+
+static struct {
+	u64 at; /* ms; under the lock */
+	u32 ms; /* from one try to the next; 0: none failed */
+} weir_retry;
+
+static u64 weir_retry_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000;
+}
+
+/* What there may be more of in a while: descriptors, memory, room in the queue of a daemon that is behind. All else
+ * stays as it is until the next generation. */
+static bool weir_attach_may_pass(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS || err == -EAGAIN ||
+	       err == -ETOOMANYREFS;
+}
+
+/**
+ * weir_client_unmatch() - record nothing, and look again at the next event
+ *
+ * Context: client.lock; any.
+ */
+void weir_client_unmatch(void)
+{
+	struct weir_site *site;
+
+	weir_wanted = 0;
+	weir_client_state.generation = 0;
+	for (site = weir_client_state.sites; site; site = site->next)
+		__atomic_store_n(&site->match, 0, __ATOMIC_RELEASE); /* reload:D */
+}
+
+/* True: it is tried again, by an event that comes at least so much later, twice as much each time. */
+static bool weir_attach_later(int err)
+{
+	if (!weir_attach_may_pass(err)) {
+		weir_retry.ms = 0;
+		return false;
+	}
+	if (weir_retry.ms < WEIR_RETRY_MAX_MS)
+		weir_retry.ms = weir_retry.ms ? weir_retry.ms * 2 : 1;
+	weir_retry.at = weir_retry_now() + weir_retry.ms;
+	weir_client_unmatch();
+	return true;
+}
+
+static bool weir_attach_is_due(void)
+{
+	return !weir_retry.ms || weir_retry_now() >= weir_retry.at;
+}
+
+/* Of a fork child: its own may well succeed. */
+void weir_client_retry_now(void)
+{
+	weir_retry.ms = 0;
+}
+
 /**
  * weir_client_reload() - match all sites anew
  *
@@ -182,12 +256,16 @@ void weir_client_reload(void)
 	bool device;
 	u64 generation;
 	u32 slots;
+	int err;
 
-	if (!weir_client_look(&generation, &slots))
+	if (!weir_attach_is_due() || !weir_client_look(&generation, &slots))
 		return;
 	if (weir_config.server != c->server) {
 		device = c->device;
-		if (weir_client_attach(&weir_config))
+		err = weir_client_attach(&weir_config);
+		if (weir_attach_later(err))
+			return;
+		if (err)
 			slots = 0; /* not seen by anybody: record nothing until the next generation */
 		if (c->device != device && !weir_client_look(&generation, &slots))
 			return;

@@ -86,6 +86,8 @@ void weir_client_forked(void)
 	weir_rules_forked(getpid());
 	if (weir_client_state.server && weir_client_trylock()) {
 		weir_client_state.server = 0;
+		weir_client_unmatch(); /* stays so if it cannot be looked, or attached, now */
+		weir_client_retry_now();
 		weir_client_reload();
 		weir_client_unlock();
 	}

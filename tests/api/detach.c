@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A fork child that cannot attach, for it may open no file, keeps nothing of its parent's memory. */
+/* A fork child that cannot attach, for it may open no file, keeps nothing of its parent's memory. Once it may, it joins. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,7 +25,7 @@ static int shared_mappings(void)
 
 int main(void)
 {
-	struct rlimit limit = { 3, 3 };
+	struct rlimit limit = { 3, 64 };
 	int status, i;
 	pid_t pid;
 
@@ -35,7 +35,15 @@ int main(void)
 	if (!pid) {
 		for (i = 0; i < 1000; i++)
 			weir_trace(api, child, i);
-		_exit(shared_mappings());
+		i = shared_mappings();
+		if (i)
+			_exit(i);
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		while (!shared_mappings())
+			weir_trace(api, joined, 1);
+		weir_trace(api, late, 1);
+		_exit(0);
 	}
 	waitpid(pid, &status, 0);
 	weir_trace(api, parent, 2);

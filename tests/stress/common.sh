@@ -36,9 +36,8 @@ new_trace() {	# NAME SETTING=VALUE...
 }
 
 write_all() {	# OPTION...
-	local out
-	out=$(traced timeout -k 5 600 "$tmp/writer" "$@" "$counts" 2>&1) ||
-		fail "the writer ends well" "status $?: writer $*" "$out"
+	WEIR_DEBUG=1 traced timeout -k 5 600 "$tmp/writer" "$@" "$counts" >"$tmp/said" 2>&1 ||
+		fail "the writer ends well" "status $?: writer $*" "$(head -n 30 "$tmp/said" 2>/dev/null)"
 	settle
 }
 
@@ -60,7 +59,8 @@ counted() {	# NAME MODE [OPTION...]
 		read -r events _ discarded _ <<<"$out"
 		pass "$name: $mode: $out"
 	else
-		fail "$name: $mode" "$out" "$(head -n 30 "$mnt/$name/status")" "$(cat "$mnt/.weir/errors" "$mnt/.weir/processes")"
+		fail "$name: $mode" "$out" "$(head -n 30 "$mnt/$name/status")" "$(cat "$mnt/.weir/errors" "$mnt/.weir/processes")" \
+			"$(head -n 30 "$tmp/said" 2>/dev/null)"
 	fi
 }
 
