@@ -38,6 +38,15 @@ static inline size_t weir_walk_fields(const struct weir_class *class, const u8 *
 	return class->tail <= end - offset ? offset + class->tail : 0;
 }
 
+/* The class of a record. It is the last one's, mostly: then where the next record starts follows from what is known
+ * already, not from a chain of loads. */
+static inline const struct weir_class *weir_walk_class(struct weir_walk *walk, u32 id)
+{
+	if (!walk->class || walk->class->id != id)
+		walk->class = id < walk->count ? weir_schemas_class(walk->schemas, id) : NULL;
+	return walk->class;
+}
+
 int weir_walk_next(struct weir_walk *walk, struct weir_record *record)
 {
 	size_t head = sizeof(u64) + (walk->tid ? sizeof(u32) : 0);
@@ -57,9 +66,9 @@ int weir_walk_next(struct weir_walk *walk, struct weir_record *record)
 	delta = ((word >> WEIR_TIME_SHIFT) - walk->time) & WEIR_TIME_MASK;
 	time = walk->time + delta;
 	/* Half the range is the past. The sum wraps only beyond `latest`. */
-	if (delta >> 47 || time < walk->time || time > walk->latest || id >= walk->count)
+	if (delta >> 47 || time < walk->time || time > walk->latest)
 		return -EBADMSG;
-	record->class = weir_schemas_class(walk->schemas, id);
+	record->class = weir_walk_class(walk, id);
 	if (!record->class)
 		return -EBADMSG;
 	record->tid = 0;

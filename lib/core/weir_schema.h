@@ -85,6 +85,7 @@ struct weir_walk {
 	const struct weir_schemas *schemas;
 	u32 count; /* classes that may appear */
 	bool tid;  /* records carry the context {u32 tid} */
+	const struct weir_class *class; /* of the last record; start with NULL */
 };
 
 struct weir_record {
