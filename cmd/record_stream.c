@@ -83,15 +83,25 @@ static ssize_t whole_packets(struct record_thread *thread, struct record_stream 
 
 /* ---- one stream -------------------------------------------------------------------------------*/
 
+/* A buffer begins at a page: the kernel copies into it by pages. */
+static char *new_buffer(size_t size)
+{
+	void *data;
+
+	return posix_memalign(&data, 4096, size) ? NULL : data;
+}
+
 static int reserve(struct record_thread *thread)
 {
 	char *data;
 
 	if (thread->size - thread->len >= RECORD_READ)
 		return 0;
-	data = realloc(thread->data, thread->size * 2);
+	data = new_buffer(thread->size * 2);
 	if (!data)
 		return -ENOMEM;
+	memcpy(data, thread->data, thread->len);
+	free(thread->data);
 	thread->data = data;
 	thread->size *= 2;
 	return 0;
@@ -212,7 +222,7 @@ static int start_thread(struct recorder *rec, unsigned int cpu)
 		return -ENOMEM;
 	thread->rec = rec;
 	thread->size = RECORD_BUFFER;
-	thread->data = malloc(thread->size);
+	thread->data = new_buffer(thread->size);
 	thread->epoll = epoll_create1(EPOLL_CLOEXEC);
 	pthread_mutex_init(&thread->lock, NULL);
 	err = thread->data ? 0 : -ENOMEM;

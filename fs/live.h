@@ -71,7 +71,7 @@ struct weir_live_batch {
 		struct weir_live_state state; /* when it has been read */
 	} packet[WEIR_LIVE_PACKETS];
 	u64 charged;
-	u8 data[];
+	u8 data[] __attribute__((aligned(4096)));
 };
 
 struct weir_live {

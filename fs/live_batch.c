@@ -6,12 +6,15 @@
 #define WEIR_BATCH_MIN (256u << 10)
 #define WEIR_BATCH_ROOM (3 * WEIR_PACKET_FIRST) /* beside a sub-buffer: empty packets, padding */
 
-/* Nobody reads: its memory goes. */
+/* Nobody reads: its memory is free for others. */
 void weir_live_drop_batch(struct weir_live *live)
 {
-	if (live->batch)
-		weir_quota_give(live->reader, WEIR_QUOTA_COPIES, live->batch->charged);
-	free(live->batch);
+	struct weir_live_batch *batch = live->batch;
+
+	if (!batch)
+		return;
+	weir_quota_give(live->reader, WEIR_QUOTA_COPIES, batch->charged);
+	weir_spare_give(batch, sizeof(*batch) + batch->size);
 	live->batch = NULL;
 }
 
@@ -30,7 +33,7 @@ int weir_live_make_batch(struct weir_live *live, u64 epoch)
 	err = weir_quota_hold(live->reader, WEIR_QUOTA_COPIES, &charged, sizeof(*batch) + size);
 	if (err)
 		return err;
-	batch = malloc(sizeof(*batch) + size);
+	batch = weir_spare_take(sizeof(*batch) + size);
 	if (!batch) {
 		weir_quota_give(live->reader, WEIR_QUOTA_COPIES, charged);
 		return -ENOMEM;

@@ -64,6 +64,7 @@ fs_libfs_la_SOURCES = \
 	fs/snapshot.h \
 	fs/source.c \
 	fs/sources.c \
+	fs/spare.c \
 	fs/stream.c \
 	fs/sweeper.c \
 	fs/switch.c \

@@ -267,6 +267,7 @@ stop:
 	weir_live_sweep(true);
 	weir_view_sweep(true);
 	weir_copy_sweep(true);
+	weir_spare_sweep(true);
 	weir_tree_end();
 	weir_registry_stop();
 	urcu_memb_unregister_thread();

@@ -241,14 +241,14 @@ int weir_stream_fill(const struct weir_place *place, int fd)
 	const struct weir_state *state = &place->state;
 	const struct weir_ring_view *ring = &state->ring;
 	struct weir_fill fill = { .place = place, .fd = fd };
+	size_t room = weir_epoch_subbuf_size(ring->epoch);
 	unsigned int tries;
 	u8 uuid[16];
 	u64 seq, time;
 	bool leads;
 
-	/* aligned to pages: the kernel's copies take a multiple of the time if it is not */
-	if (posix_memalign((void **)&fill.packet, 4096,
-			   min(weir_epoch_subbuf_size(ring->epoch), state->size)))
+	fill.packet = weir_spare_take(room);
+	if (!fill.packet)
 		return -ENOMEM;
 	fill.ring = *ring;
 	fill.open = ring->end;
@@ -279,6 +279,6 @@ int weir_stream_fill(const struct weir_place *place, int fd)
 	if (ring->lost)
 		weir_fill_empty(&fill, &fill.stream, fill.next, WEIR_PACKET_FIRST, seq, time,
 				ring->lost);
-	free(fill.packet);
+	weir_spare_give(fill.packet, room);
 	return fill.error;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sweeper: a thread that frees what is no longer asked for, once a second: views, idle copies, and
- * the kernel's memory of processes that are gone, which would hold theirs. It calls the kernel, so
- * it holds no lock meanwhile.
+ * sweeper: a thread that frees what is no longer asked for, once a second: views, idle copies,
+ * spares, and the kernel's memory of processes that are gone, which would hold theirs. It calls the
+ * kernel, so it holds no lock meanwhile.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,6 +26,7 @@ static void weir_sweep(void)
 	weir_view_sweep(false);
 	weir_copy_sweep(false);
 	weir_live_sweep(false);
+	weir_spare_sweep(false);
 	weir_registry_sweep();
 	while (weir_node_stale(&parent, name, sizeof(name)))
 		fuse_lowlevel_notify_inval_entry(weir_sweeper.session, parent, name, strlen(name));

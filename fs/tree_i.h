@@ -216,6 +216,12 @@ int weir_passthrough_open(int fd);
 void weir_passthrough_close(int id);
 void weir_passthrough_set(struct fuse_file_info *fi, int id);
 
+/* ---- spare.c: buffers that are needed for a moment --------------------------------------------*/
+
+void *weir_spare_take(size_t size);
+void weir_spare_give(void *data, size_t size);
+void weir_spare_sweep(bool all);
+
 /* ---- stream.c: packets of a state -------------------------------------------------------------*/
 
 int weir_stream_fill(const struct weir_place *place, int fd);
