@@ -104,7 +104,7 @@ acceptance() {	# NAME BACKEND CPUS TEST...
 	guest_tree >"$tmp/made" 2>&1 || { echo "Bail out! guest tree"; diag "$(cat "$tmp/made")"; exit 99; }
 	{
 		[ "$backend" != kmod ] || echo 'busybox insmod weir.ko || exit'
-		echo "bin/tests WEIR_BACKEND=$backend WEIR_SHORT=1 $*"
+		echo "bin/tests WEIR_BACKEND=$backend WEIR_SHORT=1 WEIR_GUARD=${WEIR_GUARD:-3000} $*"
 		[ "$backend" != kmod ] || echo '. /w/one; one "then" unloads'
 	} >"$tmp/run.$name"
 	boots "$name" -c "$cpus" -m 1536 -t "${WEIR_GUARD:-3000}" "$tmp/run.$name" "${modules[@]}" "$kmod/guest/one" \
