@@ -198,6 +198,11 @@ as_uid() {	# UID COMMAND...: as somebody without groups
 	setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"
 }
 
+ping_program() {	# $tmp/ping: two threads that count each after the other, on two CPUs
+	$CC -std=gnu11 -D_GNU_SOURCE -O2 -I"$top_srcdir/include" -o "$tmp/ping" "$top_srcdir/tests/mount/ping.c" -ldl -pthread ||
+		{ echo "Bail out! no compiler"; exit 99; }
+}
+
 # ---- the end ----------------------------------------------------------------------------------------------------
 # DAEMON_MAY_SAY: extended regexp of lines that the daemon is expected to print
 weir_finish() {

@@ -68,8 +68,7 @@ like "babeltrace2 sees it in env" "$(babeltrace2 -c sink.text.details web@one 2>
 # that sampling took.
 kill "$forever"; wait "$forever" 2>/dev/null
 weir_trace ping subbuf_size=1M subbuf_count=8
-$CC -std=gnu11 -D_GNU_SOURCE -O2 -I"$top_srcdir/include" -o "$tmp/ping" "$top_srcdir/tests/mount/ping.c" -ldl -pthread ||
-	{ echo "Bail out! no compiler"; exit 99; }
+ping_program
 start "$tmp/ping"
 ping=$!
 wait_for test -d "ping/ping-$ping"

@@ -84,8 +84,7 @@ is "any number of readers" "$(cksum <"$tmp/got.1"; cksum <"$tmp/got.2"; cksum <"
 
 # What was recorded before another event began is shown before it, while both are written: two threads count on two
 # CPUs, each after the other; also in the ring of threads without rseq.
-$CC -std=gnu11 -D_GNU_SOURCE -O2 -I"$top_srcdir/include" -o "$tmp/ping" "$top_srcdir/tests/mount/ping.c" -ldl -pthread ||
-	{ echo "Bail out! no compiler"; exit 99; }
+ping_program
 cat >"$tmp/follow.py" <<'PY'
 import re, sys
 line = re.compile(rb'\d+\.\d{9} ping-\d+ cpu[0-9x]+ \d+ ping:turn: n=(\d+)\n')
