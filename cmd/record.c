@@ -169,9 +169,11 @@ static int start(struct recorder *rec)
 	return move(rec);
 }
 
-static bool parse(struct recorder *rec, int argc, char **argv)
+/* 0; -1: not understood; 1: help was asked for. */
+static int parse(struct recorder *rec, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "rotate-size", required_argument, NULL, 'r' },
 		{ "max-size", required_argument, NULL, 'm' },
@@ -179,7 +181,7 @@ static bool parse(struct recorder *rec, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
 		switch (c) {
 		case 'o':
 			rec->dir = optarg;
@@ -187,29 +189,28 @@ static bool parse(struct recorder *rec, int argc, char **argv)
 		case 'r':
 			rec->rotate = parse_size(optarg);
 			if (!rec->rotate)
-				return false;
+				return -1;
 			break;
 		case 'm':
 			rec->max = parse_size(optarg);
 			if (!rec->max)
-				return false;
+				return -1;
 			break;
 		default:
-			return false;
+			return c == 'h' ? 1 : -1;
 		}
 	}
 	rec->name = argv[optind];
-	return rec->dir && *rec->dir && rec->name && !argv[optind + 1];
+	return rec->dir && *rec->dir && rec->name && !argv[optind + 1] ? 0 : -1;
 }
 
 int weir_record_main(int argc, char **argv)
 {
 	static struct recorder rec;
+	int asked = parse(&rec, argc, argv);
 
-	if (argc == 2 && !strcmp(argv[1], "--help"))
-		return weir_usage(true, usage_text);
-	if (!parse(&rec, argc, argv))
-		return weir_usage(false, usage_text);
+	if (asked)
+		return weir_usage(asked > 0, usage_text);
 	if (!strcmp(rec.dir, "-"))
 		return record_pipe(rec.name);
 	if (strchr(rec.name, '/') || rec.name[0] == '.') {

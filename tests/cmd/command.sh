@@ -11,7 +11,9 @@ run "$WEIR";			is "nothing: 2" $status 2; is "nothing: stdout" "$out" ""
 run "$WEIR" nonsense;		is "nonsense: 2" $status 2
 is "nonsense: why" "$err" "weir: nonsense: unknown command (weir --help lists them)"
 for c in mount umount run snapshot record status crash; do
-	run "$WEIR" $c --help;	is "$c --help: 0" $status 0; like "$c --help" "$out" "^usage: weir $c"
+	for o in -h --help; do
+		run "$WEIR" $c $o; is "$c $o: 0" $status 0; like "$c $o" "$out" "^usage: weir $c"
+	done
 	run "$WEIR" $c --nonsense; is "$c --nonsense: 2" $status 2
 	like "$c --nonsense: why" "$err" "^weir $c: unrecognized option '--nonsense'
 usage: weir $c"
