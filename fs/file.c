@@ -37,6 +37,9 @@ struct weir_file {
 struct weir_file_kind {
 	int (*open)(struct weir_file *file, const struct weir_caller *caller,
 		    struct fuse_file_info *fi);
+	/* It is busy: 0 the request waits and will be answered; -EAGAIN it is not busy any more; -errno. */
+	int (*open_later)(const struct weir_caller *caller, const struct weir_place *place,
+			  const struct fuse_file_info *fi, fuse_req_t req);
 	/* Finds the bytes at an offset; under the file's lock. */
 	int (*read)(struct weir_file *file, size_t len, off_t offset, const char **data,
 		    size_t *got);
@@ -194,11 +197,16 @@ static void weir_follow_serve(struct weir_file *file, fuse_req_t req, size_t len
 }
 
 static const struct weir_file_kind weir_file_kinds[] = {
-	[WEIR_KIND_CONTROL] = { weir_control_open, weir_control_read, NULL, true },
-	[WEIR_KIND_TEXT] = { weir_merge_open, weir_merge_read, weir_merge_replied, true },
-	[WEIR_KIND_DATA] = { weir_data_open, weir_data_read, NULL, false },
+	[WEIR_KIND_CONTROL] = { .open = weir_control_open, .read = weir_control_read, .locked = true },
+	[WEIR_KIND_TEXT] = { .open = weir_merge_open,
+			     .read = weir_merge_read,
+			     .replied = weir_merge_replied,
+			     .locked = true },
+	[WEIR_KIND_DATA] = { .open = weir_data_open, .read = weir_data_read },
 	[WEIR_KIND_FOLLOW] = { .open = weir_follow_begin, .serve = weir_follow_serve },
-	[WEIR_KIND_STREAM] = { .open = weir_stream_open, .serve = weir_stream_serve },
+	[WEIR_KIND_STREAM] = { .open = weir_stream_open,
+			       .open_later = weir_live_open_later,
+			       .serve = weir_stream_serve },
 };
 
 /* ---- the file ---------------------------------------------------------------------------------*/
@@ -261,6 +269,23 @@ void weir_file_answer_open(fuse_req_t req, struct fuse_file_info *fi, int err)
 		fuse_reply_err(req, -err);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
 		weir_file_release(fi);
+}
+
+/* Opens, and answers the request, now or later. */
+void weir_file_request_open(const struct weir_caller *caller, const struct weir_place *place,
+			    struct fuse_file_info *fi, fuse_req_t req)
+{
+	const struct weir_file_kind *kind = &weir_file_kinds[place->row->kind];
+	int err = weir_file_open(caller, place, fi);
+
+	if (err == -EBUSY && kind->open_later) {
+		err = kind->open_later(caller, place, fi, req);
+		if (!err)
+			return;
+		if (err == -EAGAIN)
+			err = weir_file_open(caller, place, fi);
+	}
+	weir_file_answer_open(req, fi, err);
 }
 
 void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset)

@@ -4,7 +4,6 @@
 #include <sys/sysinfo.h>
 
 #include "doorbell_i.h"
-#include "live.h"
 #include "snapshot.h"
 #include "tree_i.h"
 
@@ -224,19 +223,9 @@ static void weir_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 static void weir_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct weir_caller caller = weir_begin(req);
-	const struct weir_place *place = weir_node_place(ino);
-	int err;
 
 	weir_registry_sync();
-	err = weir_file_open(&caller, place, fi);
-	if (err == -EBUSY && place->row->kind == WEIR_KIND_STREAM) {
-		err = weir_live_open_later(&caller, place, fi, req);
-		if (!err)
-			return;
-		if (err == -EAGAIN)
-			err = weir_file_open(&caller, place, fi);
-	}
-	weir_file_answer_open(req, fi, err);
+	weir_file_request_open(&caller, weir_node_place(ino), fi, req);
 }
 
 static void weir_op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t offset,

@@ -262,6 +262,8 @@ struct weir_file;
 int weir_file_open(const struct weir_caller *caller, const struct weir_place *place,
 		   struct fuse_file_info *fi);
 void weir_file_answer_open(fuse_req_t req, struct fuse_file_info *fi, int err);
+void weir_file_request_open(const struct weir_caller *caller, const struct weir_place *place,
+			    struct fuse_file_info *fi, fuse_req_t req);
 void weir_file_read(fuse_req_t req, struct fuse_file_info *fi, size_t len, off_t offset);
 void weir_file_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *poll);
 int weir_file_write(const struct weir_caller *writer, struct fuse_file_info *fi, const char *data,
