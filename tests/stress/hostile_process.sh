@@ -113,11 +113,17 @@ rounds victim victim_reads & pids="$pids $!"
 rounds live live_streams & pids="$pids $!"
 
 rss() { awk '/^VmRSS:/ { print $2 }' "/proc/$daemon_pid/status"; }
-peak=0
-for ((end = SECONDS + seconds; SECONDS < end; )); do
+# Whether damage is come upon, and an event taken live, is chance where readers see a few moments in all: in a guest, or
+# on a busy machine. It goes on until both were; 400 s is the hang guard. What is damaged is counted of a source, and goes
+# with it, so the most counts.
+live_events() { grep -qs '[1-9]' "$tmp/live.events"; }
+peak=0 damaged=0 end=$((SECONDS + seconds)) last=$((SECONDS + seconds + 400))
+while [ $SECONDS -lt $end ] || { [ $SECONDS -lt $last ] && { [ $damaged = 0 ] || ! live_events; }; }; do
 	sleep 0.5
 	now=$(rss) || break
 	[ "${now:-0}" -le $peak ] || peak=$now
+	now=$(status_sum overwrite damaged)
+	[ "$now" -le $damaged ] || damaged=$now
 	kill -0 $hostile 2>/dev/null || break
 done
 touch "$tmp/stop"
@@ -131,14 +137,14 @@ for name in babeltrace-overwrite babeltrace-discard copies everything victim liv
 	like "$name: rounds" "$(cat "$tmp/$name.rounds")" '^[1-9]'
 	diag "$name: $(cat "$tmp/$name.rounds") rounds"
 done
-ok "live readers got events" grep -q '[1-9]' "$tmp/live.events"
+ok "live readers got events" live_events
 limit=200000
 [ "$WEIR_SANITIZE" = none ] || limit=900000
 sunk=/sys/module/weir/parameters/sunk
 [ ! -e $sunk ] || diag "the module refused pages: $(cat ${sunk%sunk}refused), gave the sink: $(cat $sunk)"
-diag "the daemon had at most $peak KiB; damaged packets: $(status_sum overwrite damaged)"
+diag "the daemon had at most $peak KiB; damaged packets: $damaged"
 ok "its memory is bounded" test $peak -lt $limit
-not_ok "something was damaged" test "$(status_sum overwrite damaged)" = 0
+not_ok "something was damaged" test $damaged = 0
 writers_end "the victim ends" "$victim"
 ok "it left what it wrote" "$tmp/read_check" "$mnt/overwrite/victim-$victim"
 is "nothing of it was damaged" "$(status_sum overwrite damaged "victim-$victim")" 0
