@@ -10,10 +10,13 @@
  *   pair rate EVENTS THREADS SECONDS  so many events a second, a piece of it every millisecond;
  *                                     how many it has written, and in how many seconds
  *   pair first                        "ready", then when its first event was recorded (us)
+ *   pair make DIRECTORY               makes a trace and enables it, prints when it began to (us)
  *   pair spawn N PROGRAM...           us from the start of `PROGRAM once` to its end, N times
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "bench.h"
 
@@ -210,6 +213,23 @@ static int first(void)
 	return 1;
 }
 
+/* What mkdir(1) and a shell do, without what it takes to start them. */
+static int make(const char *dir)
+{
+	uint64_t t = bench_clock(CLOCK_REALTIME) / 1000;
+	char path[4096];
+	int fd;
+
+	if (mkdir(dir, 0777))
+		return 1;
+	snprintf(path, sizeof(path), "%s/control/enabled", dir);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return 1;
+	printf("%llu\n", (unsigned long long)t);
+	return 0;
+}
+
 static int spawn(int n, char **programs)
 {
 	for (; n > 0; n--) {
@@ -249,6 +269,8 @@ int main(int argc, char **argv)
 		return rate(strtoull(argv[2], NULL, 0), atoi(argv[3]), atoi(argv[4]));
 	if (!strcmp(what, "first"))
 		return first();
+	if (!strcmp(what, "make") && argc == 3)
+		return make(argv[2]);
 	if (!strcmp(what, "spawn") && argc > 3)
 		return spawn(atoi(argv[2]), argv + 3);
 	return 2;

@@ -106,17 +106,23 @@ start_ust() {
 }
 stop_weir() { rmdir "$mnt/first$1"; }
 stop_ust() { lttng_ destroy "first$1"; }
+start_calls() { began=$("$bench/pair_plain" make "$mnt/first$1"); }
+stop_calls() { stop_weir "$1"; }
+first() {	# WHO ROUND PROGRAM
+	local began
+	: >"$tmp/out"
+	taskset -c 1 "$bench/$3" first >"$tmp/out" &
+	until grep -q ready "$tmp/out"; do kill -0 $!; sleep 0.02; done
+	began=${EPOCHREALTIME/./}
+	"start_$1" "$2"
+	wait $!
+	"stop_$1" "$2"
+	echo $(($(tail -n 1 "$tmp/out") - began)) >>"$tmp/first.$1"
+}
 for ((r = 0; r < rounds; r++)); do
-	for who in weir ust; do
-		[ "$who" = weir ] || [ -n "$sessiond" ] || continue
-		: >"$tmp/out"
-		taskset -c 1 "$bench/pair_$who" first >"$tmp/out" &
-		until grep -q ready "$tmp/out"; do kill -0 $!; sleep 0.02; done
-		t0=${EPOCHREALTIME/./}
-		"start_$who" "$r"
-		wait $!
-		"stop_$who" "$r"
-		echo $(($(tail -n 1 "$tmp/out") - t0)) >>"$tmp/first.$who"
-	done
+	first weir "$r" pair_weir
+	first calls "$r" pair_weir
+	[ -z "$sessiond" ] || first ust "$r" pair_ust
 done
 report first control "trace made and enabled, first event recorded" us
+bench_stat control "the same by three system calls of a program that runs" us <"$tmp/first.calls"

@@ -4,7 +4,7 @@
 # the collectors take, daemons included; discard mode, rings of 16 MiB. stream.sh [MILLION-EVENTS-A-SECOND...]
 . "$(dirname "$0")/bench.sh"
 . "$(dirname "$0")/lttng.sh"
-[ $# -gt 0 ] || set -- 1 2 4 8 16 32
+[ $# -gt 0 ] || set -- 1 4 8 16 24 32 40
 seconds=3
 out=$(mktemp -d /dev/shm/weir-bench.XXXXXX)
 lttng_out=$out/ust
