@@ -12,6 +12,8 @@
 
 #include "registry_i.h"
 
+#define WEIR_SYNC_GUARD_S 10u
+
 static struct {
 	int epoll;
 	struct weir_watch stop, sync; /* eventfds */
@@ -84,24 +86,29 @@ static void weir_attach_sync(struct weir_watch *watch)
  * A program may end, and somebody may look for it, before its message was taken from the socket. When nobody
  * waits there, which is nearly always, this is one system call, two with the module.
  *
- * Context: any thread but the attach thread. Two seconds are a guard.
+ * Context: any thread but the attach thread. Waits for a thread that never waits; the guard is for one that does not run.
  */
 void weir_registry_sync(void)
 {
 	struct timespec guard;
+	bool late;
 	u64 ticket;
 
 	if (!weir_attaching.running || (!weir_connections_waiting() && !weir_kmod_waiting()))
 		return;
 	clock_gettime(CLOCK_REALTIME, &guard);
-	guard.tv_sec += 2;
+	guard.tv_sec += WEIR_SYNC_GUARD_S;
 	pthread_mutex_lock(&weir_attaching.lock);
 	ticket = ++weir_attaching.asked;
 	eventfd_write(weir_attaching.sync.fd, 1);
 	while (weir_attaching.served < ticket &&
 	       !pthread_cond_timedwait(&weir_attaching.synced, &weir_attaching.lock, &guard))
 		;
+	late = weir_attaching.served < ticket;
 	pthread_mutex_unlock(&weir_attaching.lock);
+	if (late)
+		weir_error_add(weir_daemon.uid, "attach: who has come in the last %u s may not be shown yet",
+			       WEIR_SYNC_GUARD_S);
 }
 
 static void *weir_attach_run(void *arg)

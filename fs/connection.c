@@ -79,6 +79,8 @@ static void weir_connection_ready(struct weir_watch *watch)
 		weir_close_foreign(connection, hello.buffers);
 		if (hello.pidfd >= 0)
 			close(hello.pidfd);
+	} else if (err == -EPROTO) {
+		weir_process_refused(&hello.peer, err);
 	}
 	weir_connection_free(connection);
 }
@@ -118,14 +120,19 @@ static int weir_connection_charge(struct weir_connection *connection)
 static struct weir_connection *weir_connection_new(int fd)
 {
 	struct weir_connection *connection = weir_alloc(sizeof(*connection));
+	int err;
 
 	if (!connection)
 		return NULL;
 	connection->pidfd = -1;
 	connection->watch = (struct weir_watch){ weir_connection_ready, fd };
 	connection->deadline = weir_now_ms() + WEIR_SILENCE_MS;
-	if (!weir_peer(fd, &connection->peer, &connection->pidfd) && !weir_connection_charge(connection))
+	err = weir_peer(fd, &connection->peer, &connection->pidfd);
+	if (!err)
+		err = weir_connection_charge(connection);
+	if (!err)
 		return connection;
+	weir_process_refused(&connection->peer, err);
 	if (connection->pidfd >= 0)
 		close(connection->pidfd);
 	weir_free(connection);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* errors: the last rejected writes. A reader sees those of its own uid, who is privileged sees
+/* errors: the last rejected writes, and processes. A reader sees those of its own uid, who is privileged sees
  * all. */
 #include "tree_i.h"
 

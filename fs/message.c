@@ -87,8 +87,8 @@ static int weir_message_fds(struct msghdr *msg, int fds[WEIR_HELLO_FDS])
 	return count;
 }
 
-/* The one message there may be. -EAGAIN: none yet; -EPROTO: not what abi.h says, everything is closed. There is
- * room for two descriptors: of more the kernel says MSG_CTRUNC and drops the rest. */
+/* The one message there may be. -EAGAIN: none yet; -ENOMSG: there will be none; -EPROTO: not what abi.h says, everything
+ * is closed. There is room for two descriptors: of more the kernel says MSG_CTRUNC and drops the rest. */
 int weir_message_receive(struct weir_connection *connection, struct weir_hello *hello)
 {
 	union {
@@ -103,8 +103,8 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 	int fds[WEIR_HELLO_FDS], count;
 	ssize_t n = recvmsg(connection->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EPROTO;
+	if (n <= 0)
+		return n && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -ENOMSG;
 	count = weir_message_fds(&msg, fds);
 	if (n == (ssize_t)sizeof(hello->attach) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
 	    count == WEIR_HELLO_FDS) {

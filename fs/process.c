@@ -166,35 +166,53 @@ static void weir_process_join(struct weir_shm *shm, struct weir_hello *hello)
 		weir_process_end(shm);
 }
 
+/* There is no answer to give: .weir/errors has it. */
+void weir_process_refused(const struct ucred *peer, int err)
+{
+	weir_error_add(peer->uid, "attach of process %d: %s", (int)peer->pid,
+		       err == -EDQUOT ? "the user has as many as there may be" :
+		       err == -EPROTO ? "not the message that abi.h describes" :
+					strerror(-err));
+}
+
+/* An earlier source of the same process ends: it has called exec(), or attached anew. */
+static int weir_process_take(struct weir_hello *hello, struct weir_shm *shm)
+{
+	struct weir_shm *before = weir_pid_find(hello->peer.pid);
+	int err;
+
+	if (before)
+		weir_process_end(before);
+	err = weir_quota_take(hello->peer.uid, WEIR_QUOTA_PROCESSES, 1);
+	if (err)
+		return err;
+	shm->source = weir_process_source(hello, shm);
+	if (!shm->source) {
+		weir_quota_give(hello->peer.uid, WEIR_QUOTA_PROCESSES, 1);
+		return -ENOMEM;
+	}
+	weir_process_join(shm, hello);
+	return 0;
+}
+
 /**
  * weir_process_attach() - a process attaches
  * @hello: its message; what is taken over is set to -1, the rest is the caller's to close
- *
- * A message that is not as abi.h says is ignored: there is no answer to give. An earlier source of the same
- * process ends: it has called exec(), or attached anew.
  *
  * Context: the attach thread.
  */
 void weir_process_attach(struct weir_hello *hello)
 {
-	struct weir_shm *shm, *before;
+	struct weir_shm *shm;
+	int err = hello->open(hello, &shm);
 
-	if (hello->open(hello, &shm))
-		return;
-	before = weir_pid_find(hello->peer.pid);
-	if (before)
-		weir_process_end(before);
-	if (weir_quota_take(hello->peer.uid, WEIR_QUOTA_PROCESSES, 1)) {
-		weir_shm_abandon(shm);
-		return;
+	if (!err) {
+		err = weir_process_take(hello, shm);
+		if (err)
+			weir_shm_abandon(shm);
 	}
-	shm->source = weir_process_source(hello, shm);
-	if (shm->source) {
-		weir_process_join(shm, hello);
-		return;
-	}
-	weir_quota_give(hello->peer.uid, WEIR_QUOTA_PROCESSES, 1);
-	weir_shm_abandon(shm);
+	if (err)
+		weir_process_refused(&hello->peer, err);
 }
 
 /**

@@ -158,6 +158,9 @@ bool weir_source_is_kernel(const struct weir_source *source);
 
 u64 weir_clock_now(void); /* ns, as records carry */
 
+/* A line in .weir/errors, for this user. */
+void weir_error_add(uid_t uid, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Quotas a uid, root exempt; see quota.c. take returns 0 or -EDQUOT. */
 enum weir_quota {
 	WEIR_QUOTA_TRACES,

@@ -119,6 +119,7 @@ struct weir_hello {
 };
 
 void weir_process_attach(struct weir_hello *hello);
+void weir_process_refused(const struct ucred *peer, int err);
 void weir_processes_close(void);
 
 /* ---- backend_shm.c, memfds.c ------------------------------------------------------------------*/

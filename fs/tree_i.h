@@ -252,7 +252,6 @@ int weir_available_events_show(const struct weir_caller *caller, const struct we
 
 /* ---- errors.c ---------------------------------------------------------------------------------*/
 
-void weir_error_add(uid_t uid, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int weir_errors_show(const struct weir_caller *caller, const struct weir_place *place,
 		     struct weir_buf *out);
 

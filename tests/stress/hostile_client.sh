@@ -45,6 +45,7 @@ for ((round = 0; round < rounds; round++)); do
 	for uid in $uids; do each_mode "$uid"; done
 done
 is "none of them is a process" "$(processes hostile)" 0
+ok "who was refused is named" grep -q "attach of process [0-9]*: not the message that abi.h describes" "$mnt/.weir/errors"
 ok "their descriptors are gone" wait_for same_descriptors "$before"
 diag "descriptors: $before before, $(descriptors) afterwards"
 
