@@ -70,6 +70,7 @@ static int weir_control_apply(const struct weir_config *config)
 	if (slots)
 		weir_source_recycle(slots);
 	err = weir_kernel_update(weir_config);
+	weir_wake_slots(slots);
 	weir_latch_publish(weir_control, weir_config);
 	weir_anchor_renew();
 	return err;

@@ -24,6 +24,7 @@ KMOD_FILES = \
 	kmod/stream.c \
 	kmod/stream_read.c \
 	kmod/stream_wait.c \
+	kmod/stream_wake.c \
 	kmod/switch.c \
 	kmod/weir_kmod.h \
 	kmod/writer.c

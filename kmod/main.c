@@ -45,6 +45,7 @@ static const struct weir_part {
 	{ weir_control_init, weir_control_exit },
 	{ weir_anchor_init, weir_anchor_exit },
 	{ NULL, weir_wq_drain },
+	{ weir_wakes_init, weir_wakes_exit },
 	{ weir_kernel_init, weir_kernel_exit },
 	{ weir_events_init, weir_events_exit },
 	{ weir_switch_init, weir_switch_exit },

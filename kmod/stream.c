@@ -241,7 +241,8 @@ static struct weir_stream *weir_stream_create(struct weir_source *source,
 	}
 	stream->view = (struct weir_view){ source, ring->epoch, ring->slot, ring->cpu };
 	mutex_init(&stream->lock);
-	init_waitqueue_head(&stream->wait);
+	init_waitqueue_head(&stream->own);
+	stream->wait = weir_wake_queue(source, ring->slot, ring->cpu) ?: &stream->own;
 	INIT_LIST_HEAD(&stream->watch);
 	mutex_lock(&weir_source_lock);
 	taken = __test_and_set_bit(weir_stream_index(stream), source->streams);

@@ -2,8 +2,8 @@
 /*
  * stream_wait: waiting for a sub-buffer.
  *
- * Writers wake nobody: a process makes no system call, the kernel's writers may be in an NMI. So
- * whoever waits is looked after, and while nobody waits nobody looks.
+ * A process that writes wakes nobody: it makes no system call. So whoever waits for its packets is
+ * looked after, and while nobody waits nobody looks. The kernel's writers do wake (stream_wake.c).
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
@@ -31,10 +31,10 @@ static void weir_watch(struct work_struct *work)
 
 	mutex_lock(&weir_watch_lock);
 	list_for_each_entry_safe(stream, next, &weir_watched, watch) {
-		if (!wq_has_sleeper(&stream->wait))
+		if (!wq_has_sleeper(stream->wait))
 			list_del_init(&stream->watch);
 		else if (weir_stream_ready(stream))
-			wake_up_interruptible(&stream->wait);
+			wake_up_interruptible(stream->wait);
 	}
 	if (!list_empty(&weir_watched))
 		weir_watch_again();
@@ -44,6 +44,8 @@ static void weir_watch(struct work_struct *work)
 /* Context: who waits is in stream->wait already: else it might be left out. */
 static void weir_stream_watch(struct weir_stream *stream)
 {
+	if (stream->wait != &stream->own)
+		return;
 	mutex_lock(&weir_watch_lock);
 	if (list_empty(&stream->watch))
 		list_add_tail(&stream->watch, &weir_watched);
@@ -64,7 +66,8 @@ int weir_stream_wait(struct weir_stream *stream)
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int err = 0;
 
-	add_wait_queue(&stream->wait, &wait);
+	add_wait_queue(stream->wait, &wait);
+	smp_mb(); /* wake:G */
 	weir_stream_watch(stream);
 	while (!err && !weir_stream_ready(stream)) {
 		if (signal_pending(current))
@@ -72,7 +75,7 @@ int weir_stream_wait(struct weir_stream *stream)
 		else
 			wait_woken(&wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
 	}
-	remove_wait_queue(&stream->wait, &wait);
+	remove_wait_queue(stream->wait, &wait);
 	return err;
 }
 
@@ -82,7 +85,8 @@ __poll_t weir_stream_poll(struct file *file, poll_table *wait)
 	struct weir_ring_view next;
 	__poll_t mask = 0;
 
-	poll_wait(file, &stream->wait, wait);
+	poll_wait(file, stream->wait, wait);
+	smp_mb(); /* wake:G */
 	if (weir_stream_over(stream))
 		mask |= EPOLLHUP;
 	if (READ_ONCE(stream->held.size) || !weir_stream_next(stream, &next))

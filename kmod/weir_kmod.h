@@ -369,7 +369,8 @@ struct weir_stream {
 	struct weir_ring_view got; /* GET: [begin, end) is out; end 0: nothing is */
 	struct weir_relay_cursor cursor;
 	struct weir_packet_pages held;
-	wait_queue_head_t wait;
+	wait_queue_head_t *wait;   /* `own`, or that of the kernel's ring (stream_wake.c) */
+	wait_queue_head_t own;
 	struct list_head watch; /* stream_wait.c */
 };
 
@@ -387,6 +388,13 @@ int weir_stream_wait(struct weir_stream *stream);
 __poll_t weir_stream_poll(struct file *file, poll_table *wait);
 void weir_stream_unwatch(struct weir_stream *stream);
 void weir_streams_exit(void);
+
+wait_queue_head_t *weir_wake_queue(const struct weir_source *source, unsigned int slot,
+				   unsigned int cpu);
+void weir_wake(const struct weir_buffer *buffer, bool nested);
+void weir_wake_slots(u32 slots);
+int weir_wakes_init(void);
+void weir_wakes_exit(void);
 
 int weir_switch(struct weir_source *source, struct weir_dev_ring *ring);
 int weir_switch_init(void);

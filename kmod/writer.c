@@ -239,6 +239,8 @@ int weir_writer_switch(struct weir_buffer *buffer, const struct weir_clock *cloc
 			err = weir_writer_open(buffer, position, time, &step);
 	} while (err == -EAGAIN);
 	weir_writer_leave(writer, buffer->ring, nest, true);
+	if (!err)
+		weir_wake(buffer, nest > 1);
 	return err;
 }
 
@@ -319,6 +321,9 @@ static noinline void weir_writer_append_long(struct weir_buffer *buffer,
 		weir_writer_store(buffer, start, record, len);
 	}
 	weir_writer_leave(writer, buffer->ring, nest, true);
+	/* the first one of a packet: that before is whole */
+	if (start && (start & (weir_epoch_subbuf_size(buffer->epoch) - 1)) == WEIR_PACKET_FIRST)
+		weir_wake(buffer, nest > 1);
 }
 
 static __always_inline void weir_writer_append(struct weir_buffer *buffer,

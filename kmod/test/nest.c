@@ -130,6 +130,15 @@ static void nest_wrong(const char *what)
 		nest->wrong = what;
 }
 
+/* Who is woken, and not again, is to find the packet before the newest one whole. */
+void weir_wake(const struct weir_buffer *buffer, bool nested)
+{
+	const struct weir_ring *ring = buffer->ring;
+
+	if (!nested && ring->position <= ring->claim - weir_epoch_subbuf_size(buffer->epoch))
+		nest_wrong("who waits is woken before the packet is published");
+}
+
 static u8 *nest_byte(u64 offset)
 {
 	struct weir_relay_cursor cursor = {};

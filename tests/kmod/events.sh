@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The kernel's writer and events, without a daemon: every context nested in every other, with each event accounted for
 # in both modes, on 2 and 4 CPUs; with a clock that goes back; under QEMU's singlestep, so that interrupts come between
-# publishing and leaving; what each event of the kernel says; events of other modules.
+# publishing and leaving; what each event of the kernel says; events of other modules; who waits for them is woken.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 core=(desc.c name.c out.c put.c relay.c relay_pages.c ring_append.c ring_read.c schema.c text.c walk.c)
 kmod_modules
-kmod_programs kernel_rings kernel_events
+kmod_programs kernel_rings kernel_events wake
 
 cat >"$tmp/head" <<'END'
 . /w/one
@@ -36,6 +36,7 @@ vm-monitor singlestep off
 one "single steps" was_again
 unload weir_nest
 one "what the events say" ./kernel_events /w
+one "who waits is woken" ./wake
 one "events, then" unloads
 END
 } >"$tmp/run.2"

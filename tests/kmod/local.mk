@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/kmod/userland \
 	tests/kmod/uses.c \
 	tests/kmod/vm \
+	tests/kmod/wake.c \
 	tests/kmod/writer.h
 
 check-kmod: all
