@@ -23,7 +23,7 @@ void weir_answer_read(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t 
 	pthread_mutex_unlock(lock);
 	if (err)
 		return;
-	err = nonblock ? -EAGAIN : weir_waiter_park(wait, uid, req, len);
+	err = nonblock ? -EAGAIN : weir_waiter_park(wait, uid, req, len, 0, NULL);
 	if (err)
 		fuse_reply_err(req, -err);
 }

@@ -34,6 +34,9 @@ struct weir_backend {
 	/* Makes a packet of what was written on this CPU before the call, and returns when that has happened. NULL:
 	 * live readers cut the open sub-buffer at position, which needs nobody's help. 0 or -errno. */
 	int (*switch_cpu)(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch);
+	/* A new descriptor that becomes readable, by an edge, with each packet of the ring that is sealed after the call.
+	 * NULL, -errno: nobody tells, positions have to be looked at. */
+	int (*wake)(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch);
 	/* Parses what was added to the schema log; returns the number of classes. */
 	u32 (*schemas)(struct weir_source *source);
 	/* Last reference is gone. */

@@ -217,6 +217,24 @@ static int weir_kmod_switch_cpu(struct weir_source *source, unsigned int slot, u
 	return err == -ENODATA ? 0 : err;
 }
 
+/* A process that writes calls nobody: its rings are looked at. The kernel's writers wake who waits for a stream. */
+static int weir_kmod_wake(struct weir_source *source, unsigned int slot, unsigned int cpu, u64 epoch)
+{
+	struct weir_dev_ring ring = { .slot = slot, .cpu = cpu, .epoch = epoch };
+	const struct weir_shm *shm = source->private;
+	const struct weir_shm_memory *memory;
+	int fd = -EOPNOTSUPP;
+
+	if (!weir_source_is_kernel(source))
+		return fd;
+	weir_rcu_lock();
+	memory = weir_rcu_load(shm->memory);
+	if (memory)
+		fd = weir_device->ioctl(memory->control, WEIR_IOC_STREAM, &ring);
+	weir_rcu_unlock();
+	return fd;
+}
+
 static u64 weir_shm_switches(struct weir_source *source)
 {
 	const struct weir_shm *shm = source->private;
@@ -368,6 +386,7 @@ const struct weir_backend weir_backend_kmod = {
 	.consume = weir_kmod_consume,
 	.switches = weir_shm_switches,
 	.switch_cpu = weir_kmod_switch_cpu,
+	.wake = weir_kmod_wake,
 	.schemas = weir_shm_schemas,
 	.destroy = weir_shm_destroy,
 };

@@ -59,6 +59,7 @@ static struct weir_live *weir_live_new(const struct weir_place *place, uid_t uid
 	live->trace = place->trace;
 	live->source = place->source;
 	live->cpu = place->state.cpu;
+	live->wake = -1;
 	pthread_mutex_init(&live->lock, NULL);
 	weir_wait_init(&live->wait, &weir_live_kind);
 	weir_wait_init(&live->opening, &weir_live_opening_kind);
@@ -80,6 +81,7 @@ void weir_live_put(struct weir_live *live)
 	if (__atomic_sub_fetch(&live->refs, 1, __ATOMIC_ACQ_REL)) /* put:C */
 		return;
 	weir_live_drop_batch(live);
+	weir_live_wake_drop(live);
 	weir_quota_give(live->maker, WEIR_QUOTA_COPIES, live->charged);
 	weir_source_put(live->source);
 	weir_trace_put(live->trace);
@@ -170,6 +172,7 @@ void weir_live_close(struct weir_live *live)
 	weir_waiter_poll(&live->wait, NULL);
 	pthread_mutex_lock(&live->lock);
 	weir_live_drop_batch(live);
+	weir_live_wake_drop(live);
 	live->made = live->done;
 	live->empty = 0;
 	pthread_mutex_unlock(&live->lock);

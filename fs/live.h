@@ -6,7 +6,9 @@
  *   live_packet.c  packets out of a ring, each byte of it once
  *   live_batch.c   the packets that were made ahead
  *   live_open.c    who opens a stream that still has a reader
+ *   live_wake.c    streams whose writer wakes
  *   waiter.c       requests that wait, the thread that answers them
+ *   wakeup.c       what it sleeps on
  *   answer.c       reads and polls of what may wait: the same steps for all kinds
  *   switch.c       control/switch, control/switch_interval
  *   nodes_live.c   the directory
@@ -35,6 +37,7 @@ struct weir_wait {
 	struct list_head watched; /* empty: nobody waits */
 	struct list_head waiters;
 	struct fuse_pollhandle *poll;
+	bool told; /* any thread, atomic: a descriptor tells when there is something (wakeup.c) */
 };
 
 struct weir_wait_kind {
@@ -94,6 +97,7 @@ struct weir_live {
 	u8 uuid[16];   /* of made.epoch */
 	u32 count;     /* event classes of the batch */
 	struct weir_live_batch *batch;
+	int wake; /* tells of packets of made.epoch; -1: nobody does */
 
 	struct weir_wait wait;	  /* reads, */
 	struct weir_wait opening; /* and who wants to be the next reader */
@@ -134,6 +138,18 @@ void weir_live_drop_batch(struct weir_live *live);
 bool weir_live_batch_full(const struct weir_live_batch *batch, u64 epoch);
 size_t weir_live_portion(const struct weir_live_batch *batch, size_t len);
 
+/* ---- live_wake.c: under the stream's lock -----------------------------------------------------*/
+
+void weir_live_wake(struct weir_live *live);
+void weir_live_wake_drop(struct weir_live *live);
+
+/* ---- wakeup.c ---------------------------------------------------------------------------------*/
+
+int weir_wakeup_init(void);
+int weir_wakeup_add(int fd);
+void weir_wakeup_kick(void);
+void weir_wakeup_sleep(int ms, bool listen);
+
 /* ---- waiter.c ---------------------------------------------------------------------------------*/
 
 struct weir_waiter {
@@ -156,10 +172,8 @@ void weir_waiter_free(struct weir_waiter *waiter);
 bool weir_waiter_notify(struct weir_wait *wait);
 int weir_waiter_start(struct fuse_session *session);
 void weir_waiter_stop(void);
-void weir_waiter_kick(void);
-int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len);
-int weir_waiter_park_until(struct weir_wait *wait, uid_t uid, fuse_req_t req, u64 until,
-			   void *data);
+int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len, u64 until,
+		     void *data);
 void weir_waiter_poll(struct weir_wait *wait, struct fuse_pollhandle *poll);
 
 /* ---- answer.c ---------------------------------------------------------------------------------*/

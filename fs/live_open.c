@@ -40,8 +40,8 @@ int weir_live_open_later(const struct weir_caller *caller, const struct weir_pla
 	if (opening) {
 		*opening = (struct weir_live_opening){ *caller, place, *fi };
 		weir_caller_settle(&opening->caller);
-		err = weir_waiter_park_until(&live->opening, caller->uid, req,
-					     weir_now_ms() + WEIR_LIVE_CLOSING_MS, opening);
+		err = weir_waiter_park(&live->opening, caller->uid, req, 0,
+				       weir_now_ms() + WEIR_LIVE_CLOSING_MS, opening);
 	}
 	weir_live_put(live);
 	return err;

@@ -58,6 +58,7 @@ static void weir_live_epoch(struct weir_live *live, u64 epoch)
 
 	live->made = live->done = state;
 	live->published = 0;
+	weir_live_wake_drop(live);
 	weir_source_uuid(live->source, live->trace, epoch, live->uuid);
 }
 
@@ -328,6 +329,7 @@ static int weir_live_fill_empty(struct weir_live *live)
 
 	if (epoch != live->made.epoch)
 		weir_live_epoch(live, epoch);
+	weir_live_wake(live);
 	fill.cut = weir_live_asked(live, &asked, &switched, now) || final;
 	err = live->source->backend->sample(live->source, live->trace->slot, live->cpu, epoch,
 					    &fill.view);

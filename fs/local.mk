@@ -35,6 +35,7 @@ fs_libfs_la_SOURCES = \
 	fs/live.h \
 	fs/live_batch.c \
 	fs/live_open.c \
+	fs/live_wake.c \
 	fs/live_packet.c \
 	fs/main.c \
 	fs/marker.c \
@@ -77,6 +78,7 @@ fs_libfs_la_SOURCES = \
 	fs/tree.c \
 	fs/tree_i.h \
 	fs/view.c \
-	fs/waiter.c
+	fs/waiter.c \
+	fs/wakeup.c
 fs_libfs_la_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(URCU_CFLAGS)
 fs_libfs_la_LIBADD = lib/core/libcore.la $(FUSE_LIBS) $(URCU_LIBS)

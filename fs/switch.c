@@ -142,7 +142,7 @@ int weir_switch_store(const struct weir_caller *caller, const struct weir_place 
 				__atomic_add_fetch(&place->trace->switches[cpu], 1,
 						   __ATOMIC_RELEASE); /* counted:F */
 		}
-		weir_waiter_kick();
+		weir_wakeup_kick();
 	}
 	free(cpus);
 	return err;
@@ -179,7 +179,7 @@ int weir_switch_interval_store(const struct weir_caller *caller, const struct we
 		return -EINVAL;
 	}
 	WRITE_ONCE(place->trace->switch_interval, (u32)value);
-	weir_waiter_kick();
+	weir_wakeup_kick();
 	return 0;
 }
 

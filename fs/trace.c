@@ -188,6 +188,7 @@ int weir_trace_remove(struct weir_trace *trace)
 		err = 0;
 	}
 	pthread_mutex_unlock(&weir_registry.lock);
+	weir_wakeup_kick(); /* readers see the end */
 	return err;
 }
 
@@ -215,6 +216,7 @@ static int weir_trace_clear_locked(struct weir_trace *trace)
 	weir_trace_publish(trace);
 	weir_images_drop(trace);
 	WRITE_ONCE(trace->dropped, 0);
+	weir_wakeup_kick(); /* streams go on with the new epoch */
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  * No worker of libfuse waits for trace data: ten readers would otherwise hang the mount. A read
  * that finds nothing is put into its stream's list and its worker goes on. While there are any,
  * this thread looks at the streams that somebody waits for, every millisecond when something was
- * found, down to every ten when nothing is; else it sleeps, and nobody looks at any position.
+ * found, down to every ten when nothing is; else it sleeps, and nobody looks at any position. Of
+ * streams whose writer wakes it is told (wakeup.c), and looks then.
  *
  * A request is answered once: by who takes it out of its list, under the lock. An interrupt may
  * come while the request is being registered, on this thread or another, and while libfuse holds
@@ -21,12 +22,13 @@
 #define WEIR_WAITER_COST 512u /* bytes charged for a request that waits, about what it takes */
 #define WEIR_PERIOD_MIN_MS 1u
 #define WEIR_PERIOD_MAX_MS 10u
+#define WEIR_PERIOD_TOLD_MS 1000 /* where all is told, should anything not be */
 
 static struct {
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool started, stop, kicked;
+	bool started, stop;
+	bool look; /* not all that is watched is told */
 	struct fuse_session *session;
 	struct list_head watched; /* streams */
 	size_t count;
@@ -39,14 +41,15 @@ static struct {
 
 static void weir_wait_watch(struct weir_wait *wait)
 {
-	if (list_empty(&wait->watched)) {
-		if (!weir_waiting.count++)
-			weir_waiting.kicked = true;
-		list_add_tail(&wait->watched, &weir_waiting.watched);
-		wait->kind->get(wait);
-	}
-	if (weir_waiting.kicked)
-		pthread_cond_signal(&weir_waiting.wake);
+	bool told = READ_ONCE(wait->told);
+
+	if (!list_empty(&wait->watched))
+		return;
+	if (!weir_waiting.count++ || !(told || weir_waiting.look))
+		weir_wakeup_kick();
+	weir_waiting.look |= !told;
+	list_add_tail(&wait->watched, &weir_waiting.watched);
+	wait->kind->get(wait);
 }
 
 /* True: the caller puts the reference when it has let go of the lock. */
@@ -138,6 +141,7 @@ void weir_wait_init(struct weir_wait *wait, const struct weir_wait_kind *kind)
 {
 	wait->kind = kind;
 	wait->poll = NULL;
+	wait->told = false;
 	INIT_LIST_HEAD(&wait->watched);
 	INIT_LIST_HEAD(&wait->waiters);
 }
@@ -166,22 +170,24 @@ static int weir_waiter_add(struct weir_waiter *waiter)
 }
 
 /**
- * weir_waiter_park_until() - a request waits, for a while
+ * weir_waiter_park() - a request waits
  * @wait: of the stream
  * @uid: who is charged
  * @req: the request; not the caller's any more when this returns 0
- * @until: ms: see weir_waiter_take_due()
- * @data: of its kind; taken over, whatever this returns
+ * @len: of a read: bytes at most; else 0
+ * @until: of what waits for a while, ms: see weir_waiter_take_due(); else 0
+ * @data: of its kind; taken over, whatever this returns; NULL
  *
  * Context: a worker of libfuse, which holds a reference to the stream.
  * Return: 0; -EINTR, -ENOMEM, -EDQUOT.
  */
-int weir_waiter_park_until(struct weir_wait *wait, uid_t uid, fuse_req_t req, u64 until, void *data)
+int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len, u64 until,
+		     void *data)
 {
 	struct weir_waiter *waiter;
 	int err;
 
-	waiter = weir_waiter_new(wait, uid, req, 0, &err);
+	waiter = weir_waiter_new(wait, uid, req, len, &err);
 	if (!waiter) {
 		free(data);
 		return err;
@@ -189,16 +195,6 @@ int weir_waiter_park_until(struct weir_wait *wait, uid_t uid, fuse_req_t req, u6
 	waiter->until = until;
 	waiter->data = data;
 	return weir_waiter_add(waiter);
-}
-
-/* A read, for its answer: of at most `len` bytes. Context and return: as above. */
-int weir_waiter_park(struct weir_wait *wait, uid_t uid, fuse_req_t req, size_t len)
-{
-	struct weir_waiter *waiter;
-	int err;
-
-	waiter = weir_waiter_new(wait, uid, req, len, &err);
-	return waiter ? weir_waiter_add(waiter) : err;
 }
 
 /**
@@ -288,6 +284,9 @@ static bool weir_waiting_round(void)
 		wait->kind->put(wait);
 		pthread_mutex_lock(&weir_waiting.lock);
 	}
+	weir_waiting.look = false;
+	list_for_each_entry(wait, &weir_waiting.watched, watched)
+		weir_waiting.look |= !READ_ONCE(wait->told);
 	pthread_mutex_unlock(&weir_waiting.lock);
 	return found;
 }
@@ -295,25 +294,16 @@ static bool weir_waiting_round(void)
 /* Until the next round; false: there is none. */
 static bool weir_waiting_sleep(unsigned int period)
 {
-	struct timespec until;
-	bool stop;
-	int err = 0;
+	bool told, stop;
+	int ms = -1;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += period * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	pthread_mutex_lock(&weir_waiting.lock);
-	while (!weir_waiting.stop && !weir_waiting.kicked && err != ETIMEDOUT) {
-		if (weir_waiting.count)
-			err = pthread_cond_timedwait(&weir_waiting.wake, &weir_waiting.lock,
-						     &until);
-		else
-			pthread_cond_wait(&weir_waiting.wake, &weir_waiting.lock);
-	}
-	weir_waiting.kicked = false;
+	told = weir_waiting.count && !weir_waiting.look;
+	if (weir_waiting.count)
+		ms = told ? WEIR_PERIOD_TOLD_MS : (int)period;
+	pthread_mutex_unlock(&weir_waiting.lock);
+	weir_wakeup_sleep(ms, told);
+	pthread_mutex_lock(&weir_waiting.lock);
 	stop = weir_waiting.stop;
 	pthread_mutex_unlock(&weir_waiting.lock);
 	return !stop;
@@ -332,25 +322,13 @@ static void *weir_waiting_run(void *unused)
 	return NULL;
 }
 
-/* Look again at once: somebody has asked for a switch. Any thread. */
-void weir_waiter_kick(void)
-{
-	pthread_mutex_lock(&weir_waiting.lock);
-	weir_waiting.kicked = true;
-	pthread_cond_signal(&weir_waiting.wake);
-	pthread_mutex_unlock(&weir_waiting.lock);
-}
-
 int weir_waiter_start(struct fuse_session *session)
 {
-	pthread_condattr_t attr;
 	sigset_t all, old;
-	int err;
+	int err = weir_wakeup_init();
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&weir_waiting.wake, &attr);
-	pthread_condattr_destroy(&attr);
+	if (err)
+		return err;
 	weir_waiting.session = session;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -384,8 +362,8 @@ void weir_waiter_stop(void)
 		return;
 	pthread_mutex_lock(&weir_waiting.lock);
 	weir_waiting.stop = true;
-	pthread_cond_signal(&weir_waiting.wake);
 	pthread_mutex_unlock(&weir_waiting.lock);
+	weir_wakeup_kick();
 	pthread_join(weir_waiting.thread, NULL);
 	weir_waiting.started = false;
 	weir_waiting_dismiss();
