@@ -21,12 +21,15 @@ guest_tree() {
 	$CC "${flags[@]}" -fPIC -shared -o "$files/programs/plugin_c.so" "$top_srcdir/tests/stress/plugin.c" &&
 		${CXX:-c++} -x c++ -O2 -g1 -I"$top_srcdir/include" -fPIC -shared -o "$files/programs/plugin_cxx.so" \
 			"$top_srcdir/tests/stress/plugin.c" &&
-		$CC "${flags[@]}" -fPIC -shared -o "$files/programs/read_plugin" "$top_srcdir/tests/stress/read_plugin.c" || return
-	make -s -C "$top_builddir" tests/mount/tick tests/live/lively >/dev/null || return
+		$CC "${flags[@]}" -fPIC -shared -o "$files/programs/read_plugin" "$top_srcdir/tests/stress/read_plugin.c" &&
+		$CC "${flags[@]}" -o "$files/programs/paced" "$top_srcdir/tests/record/paced.c" &&
+		$CC "${flags[@]}" -o "$files/programs/ping" "$top_srcdir/tests/mount/ping.c" -ldl &&
+		cp "$files/programs/plugin_c.so" "$files/programs/plugin.so" || return
+	make -s -C "$top_builddir" tests/mount/tick tests/live/asks tests/live/lively >/dev/null || return
 	cp "$kmod"/guest/{cc,tests} "$files/bin/" && cp "$kmod/guest/cc" "$files/bin/c++" &&
 		cp "$top_builddir"/cmd/{weir,control} "$files/build/cmd/" &&
 		cp "$top_builddir/tests/mount/tick" "$files/build/tests/mount/" &&
-		cp "$top_builddir/tests/live/lively" "$files/build/tests/live/" || return
+		cp "$top_builddir"/tests/live/{asks,lively} "$files/build/tests/live/" || return
 	for name in client preload; do
 		mkdir "$files/build/lib/$name/.libs" &&
 			cp -L "$top_builddir/lib/$name/.libs/"*.so* "$files/build/lib/$name/.libs/" || return

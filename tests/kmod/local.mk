@@ -7,10 +7,12 @@ KMOD_TESTS = \
 	tests/kmod/events.sh \
 	tests/kmod/tree.sh \
 	tests/kmod/crash.sh
-KMOD_ACCEPT_TESTS = tests/kmod/accept.sh
+KMOD_ACCEPT_TESTS = \
+	tests/kmod/accept.sh \
+	tests/kmod/live.sh
 SOAK_TESTS += \
 	tests/kmod/module.sh \
-	tests/kmod/accept.sh
+	$(KMOD_ACCEPT_TESTS)
 
 EXTRA_DIST += \
 	$(KMOD_TESTS) \
@@ -33,6 +35,7 @@ EXTRA_DIST += \
 	tests/kmod/modules \
 	tests/kmod/moves.c \
 	tests/kmod/raw_irq.c \
+	tests/kmod/record_guest.sh \
 	tests/kmod/stream.h \
 	tests/kmod/switched.c \
 	tests/kmod/tree_guest.sh \

@@ -7,6 +7,8 @@ need babeltrace2 setpriv md5sum
 become_root
 chmod 755 "$tmp"
 start() { env LD_PRELOAD="$(weir_preload)" "$@" >/dev/null & }	# its pid is $!
+pings=20 times=100
+[ -z "$WEIR_SHORT" ] || pings=3 times=5	# an emulated machine
 weir_mount
 cd "$mnt" || exit 99
 try() { LC_ALL=C "$@" 2>&1 | sed 's/.*: //'; }
@@ -74,7 +76,7 @@ ping=$!
 wait_for test -d "ping/ping-$ping"
 wait_for eval '[ "$(grep -c "^ping-" ping/status)" -ge 2 ]'
 bad=
-for i in $(seq 20); do
+for i in $(seq $pings); do
 	mkdir "ping@$i"
 	gap=$(tail -n 20000 "ping@$i/text" | awk -v cut="$(($(moment "ping@$i") - $(within "ping@$i")))" '
 		{ n = $NF; sub(/.*=/, "", n); split($1, t, "."); if (t[1] t[2] > cut "") exit
@@ -83,24 +85,24 @@ for i in $(seq 20); do
 	[ -z "$gap" ] || bad="$bad $i: $gap"
 	rmdir "ping@$i"
 done
-is "what is in one stream is not missing in another, 20 times" "$bad" ""
+is "what is in one stream is not missing in another, $pings times" "$bad" ""
 kill $ping; wait $ping 2>/dev/null
 
-# ---- babeltrace2, a hundred times at full speed
+# ---- babeltrace2, again and again at full speed
 weir_trace fast subbuf_size=16K subbuf_count=4 'events=tick:*'
 start "$tick" -1 2
 forever=$!
 renice -n 10 "$forever" >/dev/null # its readers are to come forward where others run, too
 wait_for test -d "fast/tick-$forever"
 bad=0 none=0
-for i in $(seq 100); do
+for i in $(seq $times); do
 	mkdir fast@x || bad=$((bad + 1))
 	n=$(bt fast@x 2>>"$tmp/bt.err" | wc -l) || bad=$((bad + 1))
 	[ "$n" -gt 0 ] || none=$((none + 1))
 	rmdir fast@x || bad=$((bad + 1))
 done
-is "decodes without a word, a hundred times at full speed" "$bad$(head -c 500 "$tmp/bt.err")" 0
-ok "with events in it ($none without)" [ "$none" -lt 50 ]
+is "decodes without a word, $times times at full speed" "$bad$(head -c 500 "$tmp/bt.err")" 0
+ok "with events in it ($none without)" [ "$none" -lt $(((times + 1) / 2)) ]
 
 # ---- names
 is "again" "$(try mkdir web@one)" "File exists"
@@ -195,6 +197,7 @@ limits() {
 	for i in $(seq 62); do mkdir "cmd@$i" || fail "snapshot $i"; done
 	is "the sixty-fifth" "$(try mkdir cmd@64)" "No space left on device"
 	rmdir cmd@* || fail "rmdir"
+	[ -z "$WEIR_SHORT" ] || { rmdir own; return; } # half a gigabyte of them
 	user sh -c 'echo 0 >own/control/enabled; echo 1 >own/control/clear; echo 4M >own/control/subbuf_size
 		echo 16 >own/control/subbuf_count; echo 1 >own/control/enabled'
 	user env LD_PRELOAD="$(weir_preload)" taskset -c 0 "$tick" 2600000
