@@ -84,12 +84,12 @@ done
 # with the old trace in mind.
 sleepers=()
 for kind in -m -r; do
-	env LD_PRELOAD="$(weir_preload)" "$tmp/writer" -f ab -t 6 $kind "$counts" 2>>"$tmp/writers" &
+	env LD_PRELOAD="$(weir_preload)" nice "$tmp/writer" -f ab -t 6 $kind "$counts" 2>>"$tmp/writers" &
 	sleepers+=($!)
 done
 replaced() {
 	local i from to
-	for ((i = 0; i < $(soak 3000 60); i++)); do
+	for ((i = 0; i < $(soak 3000 40); i++)); do
 		((i % 2)) && from=a to=b || from=b to=a
 		set_up swap $from 'overwrite 64K 4 tid' || return 1
 		sleep 0.00$((RANDOM % 10))
