@@ -103,9 +103,11 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 	int fds[WEIR_HELLO_FDS], count;
 	ssize_t n = recvmsg(connection->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (n <= 0)
-		return n && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -ENOMSG;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -ENOMSG;
 	count = weir_message_fds(&msg, fds);
+	if (!n && !count)
+		return -ENOMSG; /* the end: it has said nothing */
 	if (n == (ssize_t)sizeof(hello->attach) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
 	    count == WEIR_HELLO_FDS) {
 		hello->control = fds[0];
