@@ -31,6 +31,7 @@ fs_libfs_la_SOURCES = \
 	fs/follow.c \
 	fs/follow.h \
 	fs/frozen.c \
+	fs/heap.c \
 	fs/live.c \
 	fs/live.h \
 	fs/live_batch.c \

@@ -2,13 +2,15 @@
 /*
  * sweeper: a thread that frees what is no longer asked for, once a second: views, idle copies,
  * spares, and the kernel's memory of processes that are gone, which would hold theirs. It calls the
- * kernel, so it holds no lock meanwhile.
+ * kernel, so it holds no lock meanwhile. More rarely what was freed goes back to the system.
  */
 #include <errno.h>
 #include <signal.h>
 #include <sys/mount.h>
 
 #include "live.h"
+
+#define WEIR_SWEEPS_HEAP 8u /* sweeps until the heap is looked at */
 
 static struct {
 	pthread_t thread;
@@ -34,6 +36,7 @@ static void weir_sweep(void)
 
 static void *weir_sweeper_run(void *unused)
 {
+	unsigned int sweeps = 0;
 	struct timespec until;
 	bool stop;
 
@@ -41,6 +44,8 @@ static void *weir_sweeper_run(void *unused)
 	urcu_memb_register_thread();
 	do {
 		weir_sweep();
+		if (!(++sweeps % WEIR_SWEEPS_HEAP))
+			weir_heap_sweep();
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		pthread_mutex_lock(&weir_sweeper.lock);

@@ -222,6 +222,10 @@ void *weir_spare_take(size_t size);
 void weir_spare_give(void *data, size_t size);
 void weir_spare_sweep(bool all);
 
+/* ---- heap.c: what was freed goes back to the system -------------------------------------------*/
+
+void weir_heap_sweep(void);
+
 /* ---- stream.c: packets of a state -------------------------------------------------------------*/
 
 int weir_stream_fill(const struct weir_place *place, int fd);
