@@ -75,6 +75,14 @@ few() {	# FORGET comes when the kernel pleases
 }
 ok "nor a node: there were $first_nodes" few
 small() { [ "$(rss)" -lt $((first + 32768)) ]; }
-[ "$WEIR_SANITIZE" != none ] || ok "nor memory" wait_for small
+memory() {	# what the daemon has, and what of it glibc holds free
+	echo "RSS: $first KiB, then $(rss); memfds mapped: $(grep -c memfd: "/proc/$daemon_pid/maps"), open: $(find "/proc/$daemon_pid/fd" -lname '*memfd:*' | wc -l)"
+	grep -E '^(VmHWM|Rss)' "/proc/$daemon_pid/status"
+	gdb -p "$daemon_pid" -batch -ex "set \$f = (void *)fopen(\"$tmp/heap\", \"w\")" -ex 'call (int)malloc_info(0, $f)' \
+		-ex 'call (int)fclose($f)' >/dev/null 2>&1
+	awk -F'"' '/^<heap / { h = "arena " $2 } /^<\/heap/ { h = "all" } /^<total type="(fast|rest|mmap)"/ { free[$2] = $6 }
+		/^<system type="current"/ { print h ": " $4 " bytes, free: " free["fast"] + free["rest"] (h == "all" ? ", mapped: " free["mmap"] : "") }' "$tmp/heap"
+}
+[ "$WEIR_SANITIZE" != none ] || { wait_for small && pass "nor memory: $first KiB, then $(rss)"; } || fail "nor memory" "$(memory)"
 kill "$writer"
 wait "$writer" 2>/dev/null || :
