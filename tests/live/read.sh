@@ -84,6 +84,38 @@ is "nothing is left at the end of the process" "$(cat "$live" | wc -c)" 0
 ok "the end is seen again" test -z "$(cat "$live")"
 rmdir "$mnt/t"
 
+# ---- positions are looked at while somebody waits, and else not at all: the thread that looks sleeps in poll(2), which
+# is 7, or 73 on other machines, and is counted
+looker() { grep -lE '^(7|73) ' "/proc/$daemon_pid"/task/*/syscall | xargs -n 1 dirname; }
+for_ever() { grep -qE '^(7 [^ ]+ [^ ]+ 0xffffffff|73 [^ ]+ [^ ]+ 0x0) ' "$looker/syscall"; }
+rounds() { awk '/ctxt_switches/ { n += $2 } END { print n }' "$looker/status"; }
+rounds_more_than() { [ "$(rounds)" -gt "$1" ]; }
+weir_trace t subbuf_size=4K subbuf_count=4
+hold asks taskset -c 0 "$asks"
+tell 1
+settle
+wait_for eval '[ -n "$(looker)" ]'
+looker=$(looker)
+is "one thread looks" "$(grep -c . <<<"$looker")" 1
+live=$(dir t)/live/cpu0
+for how in "nobody has waited" "nobody waits any more"; do
+	ok "$how: it sleeps for ever" wait_for for_ever
+	before=$(rounds)
+	for ((i = 0; i < 10; i++)); do
+		tell 500
+		cat "$mnt/t/status" "$(dir t)/cpu0" >/dev/null
+	done
+	is "$how: it does not look" "$(rounds)" "$before"
+	now "$live" >/dev/null
+	reader
+	before=$(rounds)
+	ok "somebody waits: it does" wait_for rounds_more_than $((before + 20))
+	kill $cat
+	wait $cat 2>/dev/null
+done
+let_go
+rmdir "$mnt/t"
+
 # ---- a reader that goes in the middle of a packet: the next one begins with it
 weir_trace t subbuf_size=64K subbuf_count=64 mode=discard
 ticks 20000
