@@ -144,9 +144,7 @@ static int move(struct recorder *rec)
 	pthread_mutex_init(&rec->lock, NULL);
 	rec->wake = eventfd(0, EFD_CLOEXEC);
 	rec->stop_bytes = ring_bytes(rec);
-	err = rec->wake < 0 ? -errno : lock_trace(rec);
-	if (!err)
-		err = record_out_open(rec);
+	err = rec->wake < 0 ? -errno : record_out_open(rec);
 	if (!err) {
 		err = record_watch(rec);
 		record_threads_join(rec);
@@ -159,6 +157,8 @@ static int move(struct recorder *rec)
 
 static int start(struct recorder *rec)
 {
+	int err;
+
 	rec->terminal = isatty(STDERR_FILENO);
 	rec->mount = weir_open_mount();
 	if (rec->mount < 0)
@@ -166,6 +166,11 @@ static int start(struct recorder *rec)
 	rec->trace = openat(rec->mount, rec->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rec->trace < 0)
 		return weir_fail("%s/%s", weir_mountpoint(), rec->name);
+	err = lock_trace(rec);
+	if (err) { /* not the directory's fault */
+		errno = -err;
+		return weir_fail("%s", rec->name);
+	}
 	return move(rec);
 }
 
