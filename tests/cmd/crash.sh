@@ -111,7 +111,8 @@ END
 	[ ! -e "$1" ] || bt "$tmp/x" >/dev/null
 }
 many() { for seed in $(seq "$1"); do survives "$seed" || return; done; }
-ok "60 dumps damaged at random" many 60
+damaged=${WEIR_SOAK:+2000} damaged=${damaged:-25}
+ok "$damaged dumps damaged at random" many "$damaged"
 
 # ---- a process
 weir_mount

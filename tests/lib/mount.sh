@@ -74,9 +74,11 @@ need() {	# PROGRAM...: a test must have what it needs
 	for p; do command -v "$p" >/dev/null || { echo "Bail out! $p is not installed"; exit 99; }; done
 }
 
+mkfifo "$tmp/never"
+exec {never}<>"$tmp/never"	# nobody writes: read(1) of it sleeps without another process
 wait_for() {	# COMMAND...: until it succeeds; 60 s is the hang guard
 	local i
-	for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
+	for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; read -rt 0.05 -u "$never"; done
 	return 1
 }
 
@@ -182,12 +184,10 @@ weir_run() {	# as `weir run`, sanitized builds included
 }
 
 bt() {	# DIR [OPTION...]: babeltrace2's text; fails if it fails or says anything else
-	local err status
-	err=$(mktemp "$tmp/bt.XXXXXX")
+	local err=$tmp/bt.$BASHPID.err status
 	babeltrace2 "$@" 2>"$err"
 	status=$?
 	[ -s "$err" ] && { cat "$err" >&2; status=1; }
-	rm -f "$err"
 	return $status
 }
 

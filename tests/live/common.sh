@@ -35,7 +35,11 @@ ends() {	# NAME PID: a child, well
 	if wait "$2"; then pass "$1"; else fail "$1" "status $?" "$(cat "$tmp/out")"; fi
 }
 # Waits for the daemon in read(2), which is 0, or 63 on other machines: not in a look-up or open(2).
-asleep() { grep -q request_wait_answer "/proc/$1/wchan" && grep -qE '^(0|63) ' "/proc/$1/syscall"; }	# PID
+asleep() {	# PID
+	local wchan call
+	read -rd '' wchan <"/proc/$1/wchan"
+	read -r call _ <"/proc/$1/syscall" && [[ $wchan == request_wait_answer && ($call == 0 || $call == 63) ]]
+}
 counted_in() {	# NAME MODE DIR [OPTION...]: ctfread of captured streams
 	local out name=$1
 	if out=$("$tmp/ctfread" -m "$2" -c "$counts" "${@:4}" "$3" 2>&1); then

@@ -9,7 +9,7 @@ $CC -std=gnu11 -D_GNU_SOURCE -O2 -o "$tmp/inotify" "$top_srcdir/tests/mount/inot
 	$CC -std=gnu11 -O2 -fPIC -shared -DLIBRARY -I"$top_srcdir/include" -o "$tmp/libmore.so" \
 		"$top_srcdir/tests/mount/more.c" || { echo "Bail out! no compiler"; exit 99; }
 chmod 755 "$tmp"/libmore.so "$tmp/more"
-processes=${WEIR_SOAK:+1000} processes=${processes:-100}
+processes=${WEIR_SOAK:+1000} processes=${processes:-40}
 
 told=$tmp/told fences=0
 watcher() {
@@ -168,7 +168,7 @@ umount "$mnt"
 is "what lies over the mount is let alone" "$(ls -A "$tmp/over")" ""
 
 # The daemon is ended while there is much to tell.
-for ((round = 0; round < 5; round++)); do
+for ((round = 0; round < 3; round++)); do
 	(some 40 "$tick" 10) 2>/dev/null &
 	wait_for eval '[ "$(ls "$mnt/web" | grep -c tick)" -ge '$((round * 5 + 1))' ]'
 	if ((round % 2)); then weir_umount; else kill -TERM "$daemon_pid"; wait "$daemon_pid"; fi

@@ -7,7 +7,8 @@ need babeltrace2 setpriv md5sum
 become_root
 chmod 755 "$tmp"
 start() { env LD_PRELOAD="$(weir_preload)" "$@" >/dev/null & }	# its pid is $!
-pings=20 times=100
+pings=${WEIR_SOAK:+100} times=${WEIR_SOAK:+1000}
+pings=${pings:-8} times=${times:-30}
 [ -z "$WEIR_SHORT" ] || pings=3 times=5	# an emulated machine
 weir_mount
 cd "$mnt" || exit 99

@@ -62,7 +62,7 @@ churn() {
 	local i
 	ln -f "$tmp/read_writer" "$tmp/short"
 	for ((i = 0; ; i++)); do
-		LD_PRELOAD=$(weir_preload) "$tmp/short" -t $((1 + i % 2)) -n $((1 + i * 37 % 3000)) || return
+		LD_PRELOAD=$(weir_preload) "$tmp/short" -t $((1 + i % 2)) -n $((1 + i * 37 % 1000)) || return
 		sleep 0.2
 	done
 }
@@ -80,7 +80,7 @@ run_all() {	# TRACE MAX_BYTES [RATE]
 	writer fast ${3:+-r $3}
 	fast=$writer
 	wait_for has "$mnt/$1/steady-$steady/"cpu{0,1} "$mnt/$1/fast-$fast/"cpu{0,1} || fail "$1: nothing is written"
-	babeltrace_runs $((runs / 4)) "$1, one process" "$mnt/$1/steady-$steady" steady
+	babeltrace_runs $(((runs + 9) / 10)) "$1, one process" "$mnt/$1/steady-$steady" steady
 	not_ok "$1: the rings turned over" test "$(status_sum "$1" overwritten "steady-$steady")" = 0
 	churn &
 	churn=$!
@@ -92,5 +92,5 @@ run_all() {	# TRACE MAX_BYTES [RATE]
 	is "$1: no packet was found damaged" "$(status_sum "$1" damaged)" 0
 	rmdir "$mnt/$1"
 }
-run_all steady 2M 25000
-run_all full-speed 4M
+run_all steady 1M 25000
+run_all full-speed 1M
