@@ -62,15 +62,15 @@ ok "the same bytes, whatever the sizes of reads" cmp "$tmp/parts" "$tmp/whole"
 rm -f "$tmp/parts" "$tmp/whole"
 
 # Small records in windows, as babeltrace2 has them.
+each=500000
+[ "$WEIR_SANITIZE" != tsan ] || each=50000 # those are copied; nothing but time is in windows there
 weir_trace ticks events='tick:*' subbuf_size=64K subbuf_count=1024 mode=discard
-start tick "$tick" 500000 3 linger
+start tick "$tick" $each 3 linger
 in_turn() {	# THREAD N, fields from the end: each thread's numbers, from 0 on; prints how many
 	tr -d ,} | awk -F '[ =]+' -v t="$1" -v n="$2" '$0 !~ / tick:count: / || $(NF - n) != next_[$(NF - t)]++ { print "line " NR ": " $0; exit 1 }
 		END { for (t in next_) print t, next_[t] }' | sort
 }
-three='0 500000
-1 500000
-2 500000'
+three=$(printf '%s\n' "0 $each" "1 $each" "2 $each")
 is "a line an event, each thread's in turn" "$(in_turn 2 0 <"$mnt/ticks/text")" "$three"
 is "the events that babeltrace2 sees" "$(bt "$mnt/ticks" | in_turn 3 1)" "$three"
 
