@@ -5,7 +5,7 @@
 plugins
 weir_mount
 
-rounds=$(soak 3000 12)
+rounds=$(soak 300 12)
 writers=() pids=()
 start_writer() {	# OPTION...
 	env LD_PRELOAD="$(weir_preload)" nice "$tmp/writer" "$@" "$counts" 2>>"$tmp/writers" &
@@ -89,7 +89,7 @@ for kind in -m -r; do
 done
 replaced() {
 	local i from to
-	for ((i = 0; i < $(soak 3000 40); i++)); do
+	for ((i = 0; i < $(soak 1000 40); i++)); do
 		((i % 2)) && from=a to=b || from=b to=a
 		set_up swap $from 'overwrite 64K 4 tid' || return 1
 		sleep 0.00$((RANDOM % 10))

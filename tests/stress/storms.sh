@@ -7,8 +7,8 @@ plugins
 weir_mount
 
 room="subbuf_size=$(soak 4M 1M 256K) subbuf_count=16" # of cpux, too
-many=$(soak 5000 100)
-some=$(soak 1500 100) # of those with two sources each: babeltrace2 has four descriptors a stream open
+many=$(soak 1000 100)
+some=$(soak 300 100) # of those with two sources each: babeltrace2 has four descriptors a stream open
 n=$(soak 200000 20000)
 
 storm() {	# NAME MODE OPTION...
@@ -24,7 +24,7 @@ storm() {	# NAME MODE OPTION...
 }
 
 storm vfork discard -t 2 -n "$n" -V $((many * 5)) -s -m
-# a child writes until it is killed: how much that is, the machine decides, and ten thousand of them may fill cpux
+# a child writes until it is killed: how much that is, the machine decides, and thousands of them may fill cpux
 storm vfork-killed "$(soak discard exact)" -t 2 -n "$n" -V $((many * 2)) -K
 # ASan marks the stack frames of instrumented functions; a child that is killed inside of one leaves the marks in its
 # parent's memory, and a signal handler may meet them before ASan's own vfork has wiped them.
