@@ -102,7 +102,7 @@ replaced() {
 	done
 }
 kill -STOP "${writers[@]}"
-is "stopped while traces change: only events of the new one" "$(replaced 2>&1)" ""
+is "stopped while traces change: only events of the new one" "$(replaced 2>&1 && echo all rounds)" "all rounds"
 kill -CONT "${writers[@]}"
 writers+=("${sleepers[@]}")
 
