@@ -67,11 +67,12 @@ for rate; do
 			bench_stat stream "reached, at $rate M events/s: $name" "M/s"
 		awk -v w="$((written - lost))" -v ms="$ms" 'BEGIN { print ms * 1000 / w * 1000 }' |
 			bench_stat stream "collecting, at $rate M events/s: $name" ns
-		[ "$lost" != 0 ] || awk -v w="$written" -v s="$took" 'BEGIN { print w / s / 1000000 }' >"$tmp/best.$who"
+		[ "$lost" != 0 ] || awk -v w="$written" -v s="$took" 'BEGIN { print w / s / 1000000 }' >>"$tmp/best.$who"
 	done
 done
 for who in "${whos[@]}"; do
 	name=weir
 	[ "$who" = weir ] || name=LTTng-UST
-	[ ! -e "$tmp/best.$who" ] || bench_stat stream "highest rate that lost nothing: $name" "M/s" <"$tmp/best.$who"
+	[ ! -e "$tmp/best.$who" ] || sort -g "$tmp/best.$who" | tail -n 1 |
+		bench_stat stream "highest rate that lost nothing: $name" "M/s"
 done

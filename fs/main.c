@@ -235,8 +235,10 @@ static int weir_serve(struct weir_options *options, int ready)
 
 	urcu_memb_register_thread();
 	weir_tree_init();
-	if (!options->rundir)
-		return weir_mount_error("XDG_RUNTIME_DIR or WEIR_RUNDIR", ENOENT);
+	if (!options->rundir) {
+		fprintf(stderr, "weir: neither XDG_RUNTIME_DIR nor WEIR_RUNDIR is set\n");
+		return 1;
+	}
 	if (weir_registry_init(options->rundir, options->clock))
 		return 1;
 	err = weir_mountpoint_prepare(options->mountpoint);

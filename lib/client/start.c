@@ -114,7 +114,7 @@ static const struct weir_control *weir_map_control(const char *dir, bool mine)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/control", dir);
-	fd = weir_sys_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = weir_sys_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* it may be a FIFO */
 	if (fd < 0)
 		return NULL;
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size >= (off_t)sizeof(*control) &&
@@ -135,24 +135,46 @@ static const struct weir_control *weir_map_control(const char *dir, bool mine)
 	return control;
 }
 
-/* $WEIR_RUNDIR; else a mount of the user's own; else the system's. Set-user-ID programs see the last only. */
+/* su(1) without - keeps another user's; what lies in there may be made to keep us waiting. */
+static bool weir_own_directory(const char *dir)
+{
+	struct stat st;
+
+	return !stat(dir, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+/* A daemon that ends takes its socket away. The control file stays, for the next one. */
+static bool weir_served(const char *dir)
+{
+	char path[sizeof(weir_client_state.rundir) + 16];
+
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	return !access(path, F_OK);
+}
+
+/*
+ * $WEIR_RUNDIR; else a mount of the user's own; else the system's, also if the user's is over while
+ * the system's is there. Set-user-ID programs see the last only.
+ */
 static const struct weir_control *weir_find_control(void)
 {
+	static const char system_dir[] = "/run/weir";
 	char *dir = weir_client_state.rundir, *env = secure_getenv("WEIR_RUNDIR");
 	const size_t size = sizeof(weir_client_state.rundir);
-	const struct weir_control *control;
+	const struct weir_control *own = NULL;
 
 	if (env) {
 		snprintf(dir, size, "%s", env);
 		return weir_map_control(dir, false);
 	}
 	env = secure_getenv("XDG_RUNTIME_DIR");
-	if (env && snprintf(dir, size, "%s/weir", env) < (int)size) {
-		control = weir_map_control(dir, true);
-		if (control)
-			return control;
-	}
-	snprintf(dir, size, "/run/weir");
+	if (env && weir_own_directory(env) && snprintf(dir, size, "%s/weir", env) < (int)size)
+		own = weir_map_control(dir, true);
+	if (own && (weir_served(dir) || !weir_served(system_dir)))
+		return own;
+	if (own)
+		munmap((void *)own, sizeof(*own));
+	snprintf(dir, size, "%s", system_dir);
 	return weir_map_control(dir, false);
 }
 

@@ -27,7 +27,7 @@ other() { as_uid 2001 "$@"; }
 
 # not `weir_mount`: as a user does it, in the background, with nothing but XDG_RUNTIME_DIR
 ok "weir mount, as a user" user "$WEIR" mount "$mnt"
-trap 'user fusermount3 -u -z "$mnt" 2>/dev/null; umount -l "$mnt" 2>/dev/null; umount -l /dev/fuse /etc/passwd "$tmp/dev"; weir_finish' EXIT
+trap 'user fusermount3 -u -z "$mnt" 2>/dev/null; umount -l "$mnt" 2>/dev/null; umount -l /run "$tmp/system" 2>/dev/null; umount -l /dev/fuse /etc/passwd "$tmp/dev"; weir_finish' EXIT
 is "it is there" "$(user cat "$mnt/.weir/version")" 0.1.0
 is "control and socket are the user's" "$(stat -c '%u %a' "$tmp/xdg/weir" "$tmp/xdg/weir/socket" | paste -sd' ')" "2000 700 2000 600"
 is "where it is mounted" "$(findmnt -no FSTYPE "$mnt")" fuse.weir
@@ -64,10 +64,31 @@ like "they say why" "$(other env WEIR_DEBUG=1 WEIR_RUNDIR="$tmp/xdg/weir" LD_PRE
 	'not trusted'
 chmod 700 "$tmp/xdg/weir"
 
+# What lies where a control file is looked for makes nobody wait, be it one's own.
+mkdir -p "$tmp/fifo/weir"
+mkfifo "$tmp/fifo/weir/control"
+chown -R 2001:2001 "$tmp/fifo"
+for who in user other; do
+	for var in XDG_RUNTIME_DIR="$tmp/fifo" WEIR_RUNDIR="$tmp/fifo/weir"; do
+		ok "a FIFO keeps nobody: $who, ${var%%=*}" $who timeout -s KILL 60 env "$var" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+	done
+done
+
 ok "the user unmounts" user "$WEIR" umount "$mnt"
 socket_gone() { [ ! -e "$tmp/xdg/weir/socket" ]; }
 ok "the daemon is gone" wait_for socket_gone
 not_ok "the mount is gone" mountpoint -q "$mnt"
+# Root's daemon has a user's programs while the user's own is gone.
+mount -t tmpfs -o mode=755 tmpfs /run || fail "a /run of our own"
+mkdir "$tmp/system"
+ok "root mounts" "$WEIR" mount "$tmp/system"
+mkdir "$tmp/system/all"
+echo 1 >"$tmp/system/all/control/enabled"
+user env LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+is "the user's programs are root's" "$(grep -c ' stress:' "$tmp/system/all/text")" 10
+ok "root unmounts" "$WEIR" umount "$tmp/system"
+system_gone() { [ ! -e /run/weir/socket ]; }
+ok "and is gone" wait_for system_gone
 ok "a program is not harmed" user env LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
 ok "and it mounts again" user "$WEIR" mount "$mnt"
 is "anew" "$(user ls "$mnt")" ""
