@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# bench/scale: N attached processes x 16 traces, or x T. scale.sh [N[xT]...]
+# bench/scale: N attached processes x 15 traces, or x T, and one more. scale.sh [N[xT]...]
 . "$(dirname "$0")/bench.sh"
 [ $# -gt 0 ] || set -- 1 10 100 1000 500x4
 
@@ -10,7 +10,7 @@ switch() { echo all >"$mnt/t1/control/switch"; }
 
 scale() {	# N[xT]
 	local n=${1%x*} traces=15 i
-	[ "$n" = "$1" ] || traces=$((${1#*x} - 1))
+	[ "$n" = "$1" ] || traces=${1#*x}
 	bench_mount
 	for ((i = 1; i <= traces; i++)); do bench_trace t$i "events=many:*"; done
 	coproc MANY { exec "$top_builddir/bench/many" "$n"; }
