@@ -111,7 +111,7 @@ END
 	[ ! -e "$1" ] || bt "$tmp/x" >/dev/null
 }
 many() { for seed in $(seq "$1"); do survives "$seed" || return; done; }
-damaged=${WEIR_SOAK:+2000} damaged=${damaged:-25}
+damaged=$(soak 2000 25)
 ok "$damaged dumps damaged at random" many "$damaged"
 
 # ---- a process

@@ -5,6 +5,7 @@ CMD_TESTS = \
 	tests/cmd/crash.sh \
 	tests/cmd/run.sh
 TESTS += $(CMD_TESTS)
+SOAK_TESTS += tests/cmd/crash.sh
 
 EXTRA_DIST += \
 	$(CMD_TESTS)

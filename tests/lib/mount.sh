@@ -74,6 +74,10 @@ need() {	# PROGRAM...: a test must have what it needs
 	for p; do command -v "$p" >/dev/null || { echo "Bail out! $p is not installed"; exit 99; }; done
 }
 
+soak() {	# LONG SHORT [GUEST]: in an emulated guest (WEIR_SHORT) a tenth of SHORT is enough
+	if [ -n "$WEIR_SOAK" ]; then echo "$1"; elif [ -z "$WEIR_SHORT" ]; then echo "$2"; else echo "${3:-$((($2 + 9) / 10))}"; fi
+}
+
 mkfifo "$tmp/never"
 exec {never}<>"$tmp/never"	# nobody writes: read(1) of it sleeps without another process
 wait_for() {	# COMMAND...: until it succeeds; 60 s is the hang guard

@@ -9,7 +9,7 @@ $CC -std=gnu11 -D_GNU_SOURCE -O2 -o "$tmp/inotify" "$top_srcdir/tests/mount/inot
 	$CC -std=gnu11 -O2 -fPIC -shared -DLIBRARY -I"$top_srcdir/include" -o "$tmp/libmore.so" \
 		"$top_srcdir/tests/mount/more.c" || { echo "Bail out! no compiler"; exit 99; }
 chmod 755 "$tmp"/libmore.so "$tmp/more"
-processes=${WEIR_SOAK:+1000} processes=${processes:-40}
+processes=$(soak 1000 40 40)
 
 told=$tmp/told fences=0
 watcher() {

@@ -15,7 +15,7 @@ MOUNT_TESTS = \
 	tests/mount/users.sh \
 	tests/mount/view.sh
 TESTS += $(MOUNT_TESTS)
-SOAK_TESTS += tests/mount/inotify.sh tests/mount/snapshot_load.sh tests/mount/view.sh
+SOAK_TESTS += tests/mount/inotify.sh tests/mount/snapshot.sh tests/mount/snapshot_load.sh tests/mount/view.sh
 
 check_PROGRAMS += tests/mount/tick tests/mount/wide
 tests_mount_tick_SOURCES = tests/mount/tick.c

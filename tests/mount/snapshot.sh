@@ -7,9 +7,7 @@ need babeltrace2 setpriv md5sum
 become_root
 chmod 755 "$tmp"
 start() { env LD_PRELOAD="$(weir_preload)" "$@" >/dev/null & }	# its pid is $!
-pings=${WEIR_SOAK:+100} times=${WEIR_SOAK:+1000}
-pings=${pings:-8} times=${times:-30}
-[ -z "$WEIR_SHORT" ] || pings=3 times=5	# an emulated machine
+pings=$(soak 100 8 3) times=$(soak 1000 30 5)
 weir_mount
 cd "$mnt" || exit 99
 try() { LC_ALL=C "$@" 2>&1 | sed 's/.*: //'; }

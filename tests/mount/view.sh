@@ -55,12 +55,12 @@ t = [threading.Thread(target=run) for i in range(8)]
 [x.start() for x in t]; [x.join() for x in t]
 assert len(out) >= 80 and len(set(out)) == len({f for f, d in out})
 PY
-runs=${WEIR_SOAK:+1000}
+runs=$(soak 1000 100 100)
 bad=0
-for i in $(seq "${runs:-100}"); do
+for i in $(seq "$runs"); do
 	bt "$mnt/web" >"$tmp/bt.out" 2>"$tmp/bt.err" || { bad=$((bad + 1)); diag "$(head -5 "$tmp/bt.err")"; }
 done
-is "babeltrace2 of rings at full speed, ${runs:-100} times" "$bad" 0
+is "babeltrace2 of rings at full speed, $runs times" "$bad" 0
 cmp -s "$busy/metadata" "$busy/metadata" && pass "metadata is the same" || fail "metadata is the same"
 
 # what appears is there for who asks

@@ -11,9 +11,6 @@
 need babeltrace2 "${CXX:=c++}"
 
 stress=$top_srcdir/tests/stress
-soak() {	# LONG SHORT [GUEST]: in an emulated guest (WEIR_SHORT) a tenth of SHORT is enough
-	if [ -n "$WEIR_SOAK" ]; then echo "$1"; elif [ -z "$WEIR_SHORT" ]; then echo "$2"; else echo "${3:-$((($2 + 9) / 10))}"; fi
-}
 
 build() {	# COMMAND...
 	"$@" || { echo "Bail out! $*"; exit 99; }
