@@ -187,8 +187,8 @@ int weir_run_main(int argc, char **argv)
 		return weir_usage(false, usage_text);
 	if (!name)
 		default_name(run.name, argv[optind]);
-	else if (snprintf(run.name, sizeof(run.name), "%s", name) >= (int)sizeof(run.name))
-		return weir_fail_why(name, "a trace's name has at most 63 characters");
+	else if (!*name || snprintf(run.name, sizeof(run.name), "%s", name) >= (int)sizeof(run.name))
+		return weir_fail_why(*name ? name : "-t", "a trace's name has 1 to 63 characters");
 	run.preload = weir_ld_preload(list);
 	if (!run.preload)
 		return 1;

@@ -153,6 +153,11 @@ static int trace_status(int mount, const char *name)
 	char *status;
 	char file[64], *table;
 
+	if (trace >= 0 && *name == '.') { /* .weir is no trace */
+		close(trace);
+		trace = -1;
+		errno = ENOENT;
+	}
 	if (trace < 0)
 		return weir_fail("%s/%s", weir_mountpoint(), name);
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {

@@ -211,8 +211,10 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 #define WEIR_MAP(m, ...) WEIR_MAP_(WEIR_COUNT(__VA_ARGS__), m, __VA_ARGS__)
 #define WEIR_MAP_(n, m, ...) WEIR_MAP__(n, m, __VA_ARGS__)
 #define WEIR_MAP__(n, m, ...) WEIR_MAP_##n(m, __VA_ARGS__)
-#define WEIR_COUNT(...) WEIR_COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
-#define WEIR_COUNT_(e, a, b, c, d, f, g, h, i, j, k, l, m, n, o, p, q, count, ...) count
+#define WEIR_COUNT(...)                                                                                  \
+	WEIR_COUNT_(__VA_ARGS__, at_most_16_fields, at_most_16_fields, at_most_16_fields,                \
+		    at_most_16_fields, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)
+#define WEIR_COUNT_(e, a, b, c, d, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, count, ...) count
 #define WEIR_MAP_0(m, e)
 #define WEIR_MAP_1(m, e, a) m(a)
 #define WEIR_MAP_2(m, e, a, ...) m(a) WEIR_MAP_1(m, e, __VA_ARGS__)

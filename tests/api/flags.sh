@@ -51,16 +51,28 @@ try() {	# LANGUAGE COMPILER FLAGS...
 }
 traced_linked() { env LD_PRELOAD="$(sanitizer_libs)" "$@"; }
 
-try c cc -std=c11
+try c cc -std=c11 -pedantic
 try c cc -std=gnu17 -O2
 try c cc -std=gnu11 -O2 -no-pie -fno-pic
 try c cc -O2 -fvisibility=hidden -ffunction-sections -Wl,--gc-sections
 try c cc -O2 -flto
-try c clang -std=c11 -O1
-try cxx c++ -std=c++11
+try c clang -std=c11 -O1 -pedantic
+try cxx c++ -std=c++11 -pedantic
 try cxx c++ -std=c++17 -O2
 try cxx c++ -std=c++17 -O2 -no-pie -fno-pic
 try cxx c++ -std=c++20 -O2 -fvisibility=hidden -fvisibility-inlines-hidden -flto
-try cxx clang++ -std=c++17 -O2
+try cxx clang++ -std=c++17 -O2 -pedantic
+
+# more than 16 fields are refused by name
+for more in i i,i,i,i; do
+	echo "#include <weir/trace.h>
+		void f(int i) { weir_trace(api, many, i,i,i,i,i,i,i,i,i,i,i,i,i,i,i,i,$more); }" >many.c
+	cp many.c many.cc
+	for try in 'cc many.c' 'clang many.c' 'c++ many.cc'; do
+		# shellcheck disable=SC2086
+		like "$try: too many fields ($more)" "$($try -c -I"$top_srcdir/include" -o many.o 2>&1 || echo refused)" \
+			'WEIR_MAP_at_most_16_fields.*refused$'
+	done
+done
 
 ok "babeltrace2 reads them all" bt "$mnt/t"
