@@ -74,8 +74,17 @@ need() {	# PROGRAM...: a test must have what it needs
 	for p; do command -v "$p" >/dev/null || { echo "Bail out! $p is not installed"; exit 99; }; done
 }
 
-soak() {	# LONG SHORT [GUEST]: in an emulated guest (WEIR_SHORT) a tenth of SHORT is enough
-	if [ -n "$WEIR_SOAK" ]; then echo "$1"; elif [ -z "$WEIR_SHORT" ]; then echo "$2"; else echo "${3:-$((($2 + 9) / 10))}"; fi
+# What is slow (an emulated guest, WEIR_SHORT) or looks for other faults (a sanitizer) does less.
+less=$WEIR_SHORT
+[ "$WEIR_SANITIZE" = none ] || less=1
+soak() {	# LONG SHORT [LESS]: where it is less, a tenth of SHORT if it does not say so
+	if [ -n "$WEIR_SOAK" ]; then
+		echo "$1"
+	elif [ -n "$less" ]; then
+		echo "${3:-$((($2 + 9) / 10))}"
+	else
+		echo "$2"
+	fi
 }
 
 mkfifo "$tmp/never"

@@ -5,7 +5,7 @@
 become_root
 need gdb babeltrace2
 weir_mount
-rounds=$(soak 220 6)
+rounds=$(soak 220 6 3)
 
 # ---- what the daemon holds
 fds() { ls "/proc/$daemon_pid/fd" | wc -l; }

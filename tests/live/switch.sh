@@ -110,7 +110,7 @@ switching() {	# TRACE
 # A switch of shared memory is a cut; with the module it closes the sub-buffer, so those that are overwritten were not full.
 missed=missed
 [ "${WEIR_BACKEND:-}" != kmod ] || missed=bound
-rounds=$(soak 20 1)
+rounds=$(soak 12 1) # long: 5 minutes
 for ((round = 0; round < rounds; round++)); do
 	for mode in discard overwrite; do
 		for geometry in '4K 2' '4K 16' '16K 4'; do
@@ -120,7 +120,7 @@ for ((round = 0; round < rounds; round++)); do
 			switching "$name" &
 			switcher=$!
 			capture "$name" "$tmp/$name"
-			write_all -t 4 -p 2 -n "$(soak 2000000 150000)" -m -s
+			write_all -t 4 -p 2 -n "$(soak 400000 150000)" -m -s
 			captured "$name" "$tmp/$name"
 			counted_in "$name" $([ $mode = discard ] && echo discard || echo $missed) "$tmp/$name" \
 				-o "$((${size%K} * 1024)):24"

@@ -18,7 +18,7 @@ reads() {	# DIR [OPTION]: babeltrace2 and ctfread do
 padded() { find "$1" -name 'cpu*' -printf '%s %b\n' | awk '$1 > $2 * 512 + $1 / 4'; }
 
 killed=0 mended=0
-for ((i = 0; i < $(soak 500 5); i++)); do
+for ((i = 0; i < $(soak 100 5); i++)); do
 	dir=$tmp/killed.$i
 	record web "$dir"
 	"$tmp/strike" "$recorder" "$dir" $((RANDOM % 150 + 1)) $((RANDOM % 500)) || fail "killed" "$(cat "$dir.err")"
@@ -35,7 +35,7 @@ is "the next recorder gives files their size" "$mended" "$i"
 
 # Read while it is written, and while it ends.
 read=0
-for ((i = 0; i < $(soak 100 1); i++)); do
+for ((i = 0; i < $(soak 25 1); i++)); do
 	dir=$tmp/read.$i
 	record web "$dir"
 	wait_for eval 'ls "$dir"/*/cpu*'

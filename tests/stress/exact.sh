@@ -38,7 +38,7 @@ for ((round = 0; round < rounds; round++)); do
 			new_trace "p${p}t$t" mode=$((( (p + t + round) & 1 )) && echo discard || echo overwrite) $room
 			write_all -p $p -t $t -n $((n / p)) -m -s -F "$(soak 200 25)" $((( t == 2 )) && echo -x)
 			counted "p${p}t$t" exact
-			[ -n "$WEIR_SHORT" ] && ((p * t > 2)) || decoded "p${p}t$t"
+			[ -n "$less" ] && ((p * t > 2)) || decoded "p${p}t$t"
 			drop "p${p}t$t"
 		done
 	done

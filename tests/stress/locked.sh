@@ -7,7 +7,7 @@
 	-o "$tmp/writer" "$stress/writer.c" -pthread
 export GLIBC_TUNABLES=glibc.pthread.rseq=0
 weir_mount
-rounds=$(soak 1000 10)
+rounds=$(soak 1000 10 5)
 jobs=()
 
 background() { "$@" >>"$tmp/said.$1" 2>&1 & jobs+=($!); }	# FUNCTION [ARGUMENT...]

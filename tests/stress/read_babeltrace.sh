@@ -5,8 +5,7 @@
 stress_program read_writer -pthread
 stress_program read_plugin -shared -fPIC
 runs=100
-[ "$WEIR_SANITIZE" = none ] || runs=25
-[ -n "$WEIR_SHORT" ] && runs=8
+[ -n "$less" ] && runs=8
 [ -n "$WEIR_SOAK" ] && runs=300
 weir_mount
 

@@ -5,7 +5,7 @@
 stress_program read_writer -pthread
 stress_program read_check
 percent=100 samples=4
-[ "$WEIR_SANITIZE" = none ] || percent=20
+[ "$WEIR_SANITIZE" = none ] || percent=10 samples=1
 [ -n "$WEIR_SHORT" ] && percent=2 samples=1
 [ -n "$WEIR_SOAK" ] && percent=2000 samples=100
 weir_mount
