@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes, from their message to their end; and those who send something else.
+ * Processes, from their message to their end. hostile.c has those who send something else.
  */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -8,18 +8,6 @@
 #include "daemon.h"
 
 #define TEST_CPUX (weir_daemon.nr_cpus)
-
-static const char *why;
-
-/* A trace with small rings and no context, enabled. */
-static struct weir_trace *test_small(const char *name, uid_t uid, bool all)
-{
-	struct weir_trace *trace = test_trace(name, uid, all);
-
-	assert_int_equal(weir_trace_set_geometry(trace, 12 | 1 << 5, &why), 0);
-	assert_int_equal(weir_trace_set_enabled(trace, true), 0);
-	return trace;
-}
 
 static size_t test_payload(u64 count)
 {
@@ -99,6 +87,7 @@ static void test_large_ring(void **state)
 	struct test_program program;
 	struct weir_source *source;
 	struct weir_ring *ring;
+	const char *why;
 
 	(void)state;
 	assert_int_equal(weir_trace_set_geometry(trace, 20 | 1 << 5, &why), 0);
@@ -246,20 +235,6 @@ static pid_t test_child(struct weir_trace *a, struct weir_trace *b, u64 count, b
 	while (wait)
 		pause();
 	_exit(0);
-}
-
-static void test_reap(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
-
-static bool test_is_there(pid_t pid)
-{
-	struct weir_source *source = test_find("child", pid, "");
-
-	weir_source_put(source);
-	return source;
 }
 
 static void test_end(void **state)
@@ -419,262 +394,6 @@ static void test_listed(void **state)
 	weir_trace_put(trace);
 }
 
-/* ---- readers while processes come and go ------------------------------------------------------*/
-
-static bool test_readers_stop;
-
-static int test_read_one(struct weir_source *source, void *arg)
-{
-	struct weir_trace *trace = arg;
-	struct weir_ring_view view;
-	u8 bytes[8192];
-
-	if (weir_source_in(source, trace) && !weir_source_sample(source, trace, 0, &view) &&
-	    view.end - view.begin <= sizeof(bytes))
-		source->backend->read(source, trace->slot, 0, view.epoch, view.begin, bytes,
-				      view.end - view.begin);
-	source->backend->schemas(source);
-	return 0;
-}
-
-static void *test_reader(void *trace)
-{
-	urcu_memb_register_thread();
-	while (!__atomic_load_n(&test_readers_stop, __ATOMIC_RELAXED)) {
-		weir_sources_each(test_read_one, trace);
-		weir_source_put(test_find("sh", getpid(), ".1"));
-	}
-	urcu_memb_unregister_thread();
-	return NULL;
-}
-
-static void test_readers(void **state)
-{
-	struct weir_trace *trace = test_small("a", 0, true), *other;
-	struct test_program program;
-	pthread_t thread[2];
-	int i;
-
-	(void)state;
-	__atomic_store_n(&test_readers_stop, false, __ATOMIC_RELAXED);
-	for (i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, test_reader, trace), 0);
-	for (i = 0; i < 300; i++) {
-		test_program_make(&program);
-		test_emit(&program, trace->slot, 0, trace->epoch, 0, 10);
-		test_attach(&program, "sh");
-		test_program_free(&program);
-		if (i % 10 == 5)
-			assert_int_equal(weir_trace_clear(trace), 0);
-		if (i % 10 == 7)
-			assert_int_equal(weir_trace_mark(trace, "x", 1, 1), 0);
-		if (i % 20 == 9) {
-			other = test_trace("b", 0, true);
-			assert_int_equal(weir_trace_remove(other), 0);
-			weir_trace_put(other);
-		}
-	}
-	__atomic_store_n(&test_readers_stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < 2; i++)
-		assert_int_equal(pthread_join(thread[i], NULL), 0);
-	weir_trace_put(trace);
-}
-
-/* ---- hostile clients --------------------------------------------------------------------------*/
-
-static int test_zero(void)
-{
-	return open("/dev/zero", O_RDONLY | O_CLOEXEC);
-}
-
-/* Sends it, and nothing has come of it. */
-static void test_refused(const void *message, size_t len, const int *fds, size_t count)
-{
-	int fd = test_connect();
-
-	test_send(fd, message, len, fds, count);
-	test_finish(fd);
-	assert_int_equal(test_sources(), 0);
-}
-
-static void test_bad_messages(void **state)
-{
-	struct weir_attach good = test_attach_message("bad"), bad[10];
-	char longer[sizeof(good) + 1] = { 0 };
-	unsigned int fds = test_fds(), i;
-	struct test_program program;
-	int pair[2];
-
-	(void)state;
-	test_program_make(&program);
-	pair[0] = program.control;
-	pair[1] = program.buffers;
-	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		bad[i] = good;
-	bad[0].magic++;
-	bad[1].version++;
-	bad[2].nr_cpus++;
-	bad[3].nr_cpus = ~0u;
-	bad[4].ring_stride = 0;
-	bad[5].ring_stride = TEST_STRIDE + 1;
-	bad[6].ring_stride = TEST_STRIDE * 2;
-	bad[7].ring_stride = 4096;
-	bad[8].ring_stride = 1ull << 27;
-	bad[9].ring_stride = 1ull << 63;
-	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		test_refused(&bad[i], sizeof(bad[i]), pair, 2);
-	memcpy(longer, &good, sizeof(good));
-	test_refused(longer, sizeof(longer), pair, 2);
-	test_refused(&good, sizeof(good) - 1, pair, 2);
-	test_refused(&good, 0, pair, 2);
-	test_refused(&good, 1, NULL, 0);
-	test_refused(&good, sizeof(good), NULL, 0);
-	test_attach(&program, "good");
-	assert_int_equal(test_sources(), 1);
-	test_program_free(&program);
-	assert_int_equal(test_fds(), fds + 3); /* its control, buffers, pidfd */
-}
-
-static void test_bad_descriptors(void **state)
-{
-	struct weir_attach attach = test_attach_message("bad");
-	const int no_grow = F_SEAL_SHRINK | F_SEAL_SEAL, no_seal = F_SEAL_SHRINK | F_SEAL_GROW;
-	unsigned int before = test_fds(), i;
-	int good[2], bad[16], pair[2], many[253], n = 0, pipes[2];
-
-	(void)state;
-	good[0] = test_memfd(test_control_size(), TEST_SEALS);
-	good[1] = test_memfd(test_buffers_size(TEST_STRIDE), TEST_SEALS);
-	bad[n++] = test_memfd(test_control_size(), 0);
-	bad[n++] = test_memfd(test_control_size(), no_grow);
-	bad[n++] = test_memfd(test_control_size(), no_seal);
-	bad[n++] = test_memfd(test_control_size() - 1, TEST_SEALS);
-	bad[n++] = test_memfd(test_control_size() + 4096, TEST_SEALS);
-	bad[n++] = test_memfd(0, TEST_SEALS);
-	bad[n++] = test_memfd(1ull << 40, TEST_SEALS);
-	bad[n++] = test_memfd(test_control_size(), TEST_SEALS | F_SEAL_WRITE);
-	bad[n++] = test_zero();
-	bad[n++] = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bad[n++] = open("/tmp", O_PATH | O_CLOEXEC);
-	bad[n++] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	bad[n++] = pipes[0];
-	bad[n++] = pipes[1];
-	for (i = 0; i < (unsigned int)n; i++) {
-		test_refused(&attach, sizeof(attach), (int[]){ bad[i], good[1] }, 2);
-		test_refused(&attach, sizeof(attach), (int[]){ good[0], bad[i] }, 2);
-		test_refused(&attach, sizeof(attach), (int[]){ bad[i], bad[i] }, 2);
-		test_refused(&attach, sizeof(attach), &bad[i], 1);
-	}
-	test_refused(&attach, sizeof(attach), (int[]){ good[1], good[0] }, 2);
-	test_refused(&attach, sizeof(attach), good, 1);
-	test_refused(&attach, sizeof(attach), (int[]){ good[0], good[1], good[1] }, 3);
-	for (i = 0; i < ARRAY_SIZE(many); i++)
-		many[i] = good[i & 1];
-	test_refused(&attach, sizeof(attach), many, ARRAY_SIZE(many));
-	pair[0] = good[0];
-	pair[1] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	test_refused(&attach, sizeof(attach), pair, 2);
-	close(pair[1]);
-	for (i = 0; i < (unsigned int)n; i++)
-		close(bad[i]);
-	close(good[0]);
-	close(good[1]);
-	test_wait(test_fds() == before);
-}
-
-/* Huge pages that are not there would be SIGBUS. Where there can be no such file there is nothing to refuse. */
-static void test_huge_pages(void **state)
-{
-	struct weir_attach attach = test_attach_message("huge");
-	int fds[2] = { test_memfd(test_control_size(), TEST_SEALS), -1 };
-
-	(void)state;
-	fds[1] = memfd_create("weir-test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
-	if (fds[1] >= 0 && !ftruncate(fds[1], (off_t)test_buffers_size(TEST_STRIDE)) &&
-	    !fcntl(fds[1], F_ADD_SEALS, TEST_SEALS))
-		test_refused(&attach, sizeof(attach), fds, 2);
-	close(fds[0]);
-	if (fds[1] >= 0)
-		close(fds[1]);
-}
-
-/* A user's 513th process is not recorded; when one has ended there is room again. */
-static void test_process_quota(void **state)
-{
-	struct weir_trace *trace = test_small("a", 0, true);
-	uid_t uid = geteuid() ? geteuid() : 65534;
-	pid_t pid[2];
-	int i;
-
-	(void)state;
-	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_PROCESSES, 511), 0);
-	for (i = 0; i < 2; i++) {
-		int status, refused[2];
-
-		assert_int_equal(pipe2(refused, O_CLOEXEC), 0);
-		pid[i] = fork();
-		if (!pid[i]) {
-			struct test_program program;
-
-			if (!geteuid() && setresuid(uid, uid, uid))
-				_exit(1);
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			test_program_make(&program);
-			test_attach(&program, "child");
-			status = write(refused[1], "", 1) == 1;
-			while (status)
-				pause();
-			_exit(1);
-		}
-		close(refused[1]);
-		assert_int_equal(read(refused[0], &status, 1), 1);
-		close(refused[0]);
-		assert_int_equal(test_is_there(pid[i]), i == 0);
-	}
-	assert_int_equal(test_sources(), 1);
-	test_reap(pid[0]);
-	test_reap(pid[1]);
-	test_wait(!test_sources());
-	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_PROCESSES, 1), 0);
-	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_PROCESSES, 1), -EDQUOT);
-	weir_quota_give(uid, WEIR_QUOTA_PROCESSES, 512);
-	weir_trace_put(trace);
-}
-
-/* Those who connect and say nothing are dropped, and others are served meanwhile. */
-static void test_silent(void **state)
-{
-	unsigned int before = test_fds(), i;
-	int fd[300];
-	struct test_program program;
-
-	(void)state;
-	for (i = 0; i < ARRAY_SIZE(fd); i++)
-		fd[i] = test_connect();
-	test_program_make(&program);
-	test_attach(&program, "good");
-	assert_int_equal(test_sources(), 1);
-	for (i = 0; i < ARRAY_SIZE(fd); i++)
-		test_finish(fd[i]);
-	test_program_free(&program);
-	assert_int_equal(test_fds(), before + 3);
-}
-
-static void test_hangs_up(void **state)
-{
-	unsigned int before = test_fds(), i;
-	struct test_program program;
-
-	(void)state;
-	for (i = 0; i < 500; i++)
-		close(test_connect());
-	test_program_make(&program);
-	test_attach(&program, "good");
-	test_program_free(&program);
-	assert_int_equal(test_fds(), before + 3);
-}
-
 static void test_send_program(int fd, struct test_program *program, const char *comm)
 {
 	struct weir_attach attach = test_attach_message(comm);
@@ -760,34 +479,51 @@ static void test_sync(void **state)
 	test_program_free(&program);
 }
 
-/* Every word that it can write, at random. The daemon neither dies nor reads outside. */
-static void test_scribble(void **state)
+/* ---- readers while processes come and go ------------------------------------------------------*/
+
+static bool test_readers_stop;
+
+static void *test_reader(void *trace)
 {
-	struct weir_trace *trace = test_small("a", 0, true);
-	u64 random = 88172645463325252ull, *words, size;
+	urcu_memb_register_thread();
+	while (!__atomic_load_n(&test_readers_stop, __ATOMIC_RELAXED)) {
+		weir_sources_each(test_read_one, trace);
+		weir_source_put(test_find("sh", getpid(), ".1"));
+	}
+	urcu_memb_unregister_thread();
+	return NULL;
+}
+
+static void test_readers(void **state)
+{
+	struct weir_trace *trace = test_small("a", 0, true), *other;
 	struct test_program program;
-	struct weir_source *source;
+	pthread_t thread[2];
 	int i;
 
 	(void)state;
-	test_program_make(&program);
-	test_emit(&program, trace->slot, 0, trace->epoch, 0, 1000);
-	test_attach(&program, "p");
-	source = test_find("p", getpid(), "");
-	words = (u64 *)program.process;
-	size = test_control_size() / 8;
-	for (i = 0; i < 20000; i++) {
-		random ^= random << 13;
-		random ^= random >> 7;
-		random ^= random << 17;
-		words[i % 2 ? random % size : WEIR_RINGS_OFFSET / 8 + random % 8] = i % 3 ? random : random % 8192;
-		if (i % 16 == 7)
-			test_ring(&program, trace->slot, 0)->epoch = trace->epoch;
-		test_read_one(source, trace);
+	__atomic_store_n(&test_readers_stop, false, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, test_reader, trace), 0);
+	for (i = 0; i < 300; i++) {
+		test_program_make(&program);
+		test_emit(&program, trace->slot, 0, trace->epoch, 0, 10);
+		test_attach(&program, "sh");
+		test_program_free(&program);
+		if (i % 10 == 5)
+			assert_int_equal(weir_trace_clear(trace), 0);
+		if (i % 10 == 7)
+			assert_int_equal(weir_trace_mark(trace, "x", 1, 1), 0);
+		if (i % 20 == 9) {
+			other = test_trace("b", 0, true);
+			assert_int_equal(weir_trace_remove(other), 0);
+			weir_trace_put(other);
+		}
 	}
-	weir_source_put(source);
+	__atomic_store_n(&test_readers_stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
 	weir_trace_put(trace);
-	test_program_free(&program);
 }
 
 #define test(fn) cmocka_unit_test_setup_teardown(fn, test_start, test_stop)
@@ -795,12 +531,9 @@ static void test_scribble(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_live),    test(test_large_ring), test(test_owners),	   test(test_bad_log),
-		test(test_names),   test(test_exec),	   test(test_end),	   test(test_end_early),
-		test(test_sync),    test(test_order),   test(test_max_bytes),  test(test_bad_messages), test(test_bad_descriptors),
-		test(test_huge_pages), test(test_process_quota),
-		test(test_listed),
-		test(test_silent),  test(test_hangs_up),   test(test_scribble),	   test(test_readers),
+		test(test_live),      test(test_large_ring), test(test_owners), test(test_bad_log), test(test_names),
+		test(test_exec),      test(test_end),	     test(test_end_early), test(test_max_bytes),
+		test(test_listed),    test(test_sync),	     test(test_order),	test(test_readers),
 	};
 
 	urcu_memb_register_thread();

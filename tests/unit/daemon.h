@@ -310,4 +310,43 @@ static inline struct weir_source *test_find(const char *comm, pid_t pid, const c
 	return weir_source_find(name);
 }
 
+/* A trace with small rings and no context, enabled. */
+static inline struct weir_trace *test_small(const char *name, uid_t uid, bool all)
+{
+	struct weir_trace *trace = test_trace(name, uid, all);
+	const char *why;
+
+	assert_int_equal(weir_trace_set_geometry(trace, 12 | 1 << 5, &why), 0);
+	assert_int_equal(weir_trace_set_enabled(trace, true), 0);
+	return trace;
+}
+
+static inline void test_reap(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static inline bool test_is_there(pid_t pid)
+{
+	struct weir_source *source = test_find("child", pid, "");
+
+	weir_source_put(source);
+	return source;
+}
+
+static inline int test_read_one(struct weir_source *source, void *arg)
+{
+	struct weir_trace *trace = arg;
+	struct weir_ring_view view;
+	u8 bytes[8192];
+
+	if (weir_source_in(source, trace) && !weir_source_sample(source, trace, 0, &view) &&
+	    view.end - view.begin <= sizeof(bytes))
+		source->backend->read(source, trace->slot, 0, view.epoch, view.begin, bytes,
+				      view.end - view.begin);
+	source->backend->schemas(source);
+	return 0;
+}
+
 #endif /* WEIR_TEST_DAEMON_H */

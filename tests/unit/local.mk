@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	tests/unit/attach \
 	tests/unit/cases \
 	tests/unit/ctf \
+	tests/unit/hostile \
 	tests/unit/kmod \
 	tests/unit/latch \
 	tests/unit/packet \
@@ -64,6 +65,10 @@ tests_unit_walk_LDADD = $(UNIT_LIBS)
 tests_unit_attach_SOURCES = tests/unit/daemon.h tests/unit/attach.c
 tests_unit_attach_CPPFLAGS = $(DAEMON_CPPFLAGS)
 tests_unit_attach_LDADD = $(DAEMON_LIBS)
+
+tests_unit_hostile_SOURCES = tests/unit/daemon.h tests/unit/hostile.c
+tests_unit_hostile_CPPFLAGS = $(DAEMON_CPPFLAGS)
+tests_unit_hostile_LDADD = $(DAEMON_LIBS)
 
 tests_unit_kmod_SOURCES = tests/unit/daemon.h tests/unit/kmod.c
 tests_unit_kmod_CPPFLAGS = $(DAEMON_CPPFLAGS)
