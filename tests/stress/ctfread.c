@@ -56,9 +56,11 @@ struct metadata {
 };
 
 /* What was seen of a writer. */
+#define PART_BITS (1u << 19)
+
 struct seen {
-	uint8_t *bits;
-	uint64_t size; /* bits */
+	uint8_t **part; /* a bit an event; NULL: none was seen of those */
+	uint64_t parts;
 	uint64_t count, first, last;
 	uint64_t stream, next; /* last stream, and the least seq that may follow there */
 };
@@ -162,6 +164,28 @@ static void read_metadata(const char *dir, struct metadata *m)
 
 /* ---- events -----------------------------------------------------------------------------------*/
 
+/* The part that has the bit of `seq`. A writer that has been at it for long has numbers in the billions. */
+static uint8_t *part_of(struct seen *w, uint64_t seq)
+{
+	uint64_t i = seq / PART_BITS;
+
+	if (i >= w->parts) {
+		w->part = realloc(w->part, (i + 1) * sizeof(*w->part));
+		memset(w->part + w->parts, 0, (i + 1 - w->parts) * sizeof(*w->part));
+		w->parts = i + 1;
+	}
+	if (!w->part[i])
+		w->part[i] = calloc(PART_BITS / 8, 1);
+	return w->part[i];
+}
+
+static bool was_seen(const struct seen *w, uint64_t seq)
+{
+	uint64_t i = seq / PART_BITS;
+
+	return i < w->parts && w->part[i] && w->part[i][seq % PART_BITS / 8] & 1 << seq % 8;
+}
+
 static void see(const struct stream *s, const char *name, uint32_t writer, uint64_t seq)
 {
 	struct seen *w = &seen[writer % COUNTS_MAX];
@@ -171,17 +195,12 @@ static void see(const struct stream *s, const char *name, uint32_t writer, uint6
 	if (provider &&
 	    (strncmp(name, provider, strlen(provider)) || name[strlen(provider)] != ':'))
 		FAIL("%s: %s is not an event of this trace", s->path, name);
-	while (seq >= w->size) {
-		w->bits = realloc(w->bits, w->size / 4 + 64);
-		memset(w->bits + w->size / 8, 0, w->size / 8 + 64);
-		w->size = w->size * 2 + 512;
-	}
-	if (w->bits[seq / 8] & 1 << seq % 8)
+	if (was_seen(w, seq))
 		FAIL("%s: writer %u, %" PRIu64 ": twice", s->path, writer, seq);
 	if (w->stream == s->number && seq < w->next)
 		FAIL("%s: writer %u, %" PRIu64 " after %" PRIu64, s->path, writer, seq,
 		     w->next - 1);
-	w->bits[seq / 8] |= (uint8_t)(1 << seq % 8);
+	part_of(w, seq)[seq % PART_BITS / 8] |= (uint8_t)(1 << seq % 8);
 	w->first = w->count && w->first < seq ? w->first : seq;
 	w->last = w->last > seq ? w->last : seq;
 	w->stream = s->number;
@@ -405,7 +424,7 @@ static void check_exact(void)
 
 	for (i = 0; i < counts->next && i < COUNTS_MAX; i++)
 		for (seq = 0; seq < counts->writer[i].done; seq++)
-			if (seq >= seen[i].size || !(seen[i].bits[seq / 8] & 1 << seq % 8))
+			if (!was_seen(&seen[i], seq))
 				FAIL("writer %u wrote %" PRIu64 ", it is not there: %" PRIu64
 				     " of %" PRIu64 " are",
 				     i, seq, seen[i].count, counts->writer[i].done);
