@@ -54,7 +54,7 @@ read_rings() {	# READS SUBBUF_SIZE SUBBUF_COUNT WRITER-OPTION...
 }
 
 # Small rings are gone before they are copied if they are written to at full speed.
-read_rings 1502 4K 4 -r 100000
-read_rings 2502 64K 4
-read_rings 801 256K 4
-read_rings 201 1M 4
+read_rings 2502 4K 4 -r 100000
+read_rings 2202 64K 4
+read_rings 252 256K 4
+read_rings 51 1M 4
