@@ -87,6 +87,13 @@ weir_trace boot $small
 joined boot "started before the first daemon"
 kill "${writers[@]}"
 wait "${writers[@]}"
+no_writers() {	# nor children of those that were killed: they write 100 events each
+	local p
+	for p in /proc/[0-9]*/exe; do
+		[ ! "$p" -ef "$tmp/writer" ] || return
+	done
+}
+ok "their children end, too" wait_for no_writers
 
 # System calls: attaching makes some, events make none; nothing stays open; there is no thread.
 calls() {	# FILE ENV COMMAND...
