@@ -49,6 +49,10 @@ settle() {
 	wait "$pid" 2>/dev/null
 }
 
+# what the first writers have done, in whichever order they took their numbers
+done_now() { od -An -v -tu8 -w16 -j 16 -N 65536 "$counts" | awk '{ n += $2 } END { printf "%.0f\n", n }'; }
+wrote_on() { local before; before=$(done_now); sleep 0.01; [ "$(done_now)" != "$before" ]; }
+
 counted() {	# NAME MODE [OPTION...]
 	local name=$1 mode=$2 out
 	shift 2

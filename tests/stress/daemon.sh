@@ -23,10 +23,6 @@ joined() {	# TRACE WHAT
 	is "$2: babeltrace2 reads it" "$? $(grep -vc ' a:seq: ' "$tmp/bt")" "0 0"
 }
 
-# what the first writers have done, in whichever order they took their numbers
-done_now() { od -An -v -tu8 -w16 -j 16 -N 65536 "$counts" | awk '{ n += $2 } END { printf "%.0f\n", n }'; }
-wrote_on() { local before; before=$(done_now); sleep 0.01; [ "$(done_now)" != "$before" ]; }
-
 writers=()
 small='subbuf_size=16K subbuf_count=4 events=a:*'
 weir_mount

@@ -5,7 +5,7 @@
 plugins
 weir_mount
 
-rounds=$(soak 300 12)
+rounds=$(soak 300 12 6)
 writers=() pids=()
 start_writer() {	# OPTION...
 	env LD_PRELOAD="$(weir_preload)" nice "$tmp/writer" "$@" "$counts" 2>>"$tmp/writers" &
@@ -66,6 +66,7 @@ load() {	# what is under load
 }
 
 load
+wait_for wrote_on || fail "the writers write"
 for f in a b c; do
 	churns "trace-$f" $f >"$tmp/churn.$f" 2>&1 &
 	pids+=($!)
