@@ -79,7 +79,9 @@ run_all() {	# TRACE MAX_BYTES [RATE]
 	writer fast ${3:+-r $3}
 	fast=$writer
 	wait_for has "$mnt/$1/steady-$steady/"cpu{0,1} "$mnt/$1/fast-$fast/"cpu{0,1} || fail "$1: nothing is written"
-	babeltrace_runs $(((runs + 9) / 10)) "$1, one process" "$mnt/$1/steady-$steady" steady
+	new_plugin "$tmp/plugins" $((++plugins))
+	wait_for grep -q '"plugin:' "$mnt/$1/steady-$steady/metadata" || fail "$1: no event of a plugin"
+	babeltrace_runs $((runs > 50 ? runs / 10 : 5)) "$1, one process" "$mnt/$1/steady-$steady" steady
 	not_ok "$1: the rings turned over" test "$(status_sum "$1" overwritten "steady-$steady")" = 0
 	churn &
 	churn=$!
