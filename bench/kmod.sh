@@ -93,7 +93,8 @@ show() {	# UNIT FIRST-COLUMN
 			($c - loop) / 100, ($(c + 1) - loop) / 100, ($(c + 2) - loop) / 100, $8, unit
 		  v[$1] = ($c - loop) / 100 }
 		END { for (k = 1; k <= 2; k++) { e = k == 1 ? "small" : "switch"
-			if (v["ftrace-" e]) printf "# weir / ftrace, %s: %.2f\n", e, v["weir-" e] / v["ftrace-" e]
+			# ftrace writes the thread, lttng-modules does not
+			if (v["ftrace-" e]) printf "# weir with tid / ftrace, %s: %.2f\n", e, v["weir-tid-" e] / v["ftrace-" e]
 			if (v["lttng-" e]) printf "# weir / lttng, %s: %.2f\n", e, v["weir-" e] / v["lttng-" e] } }'
 }
 

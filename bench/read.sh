@@ -39,7 +39,7 @@ read_round() {	# BYTES FILE
 		echo "$first" >>"$tmp/first"; echo "$second" >>"$tmp/second"; }
 	cat_ "${2%/*}/live/${2##*/}" 1 | cut -d' ' -f2 >>"$tmp/live"
 	cp "$2" "$tmpfs/weir-bench"
-	cat_ "$tmpfs/weir-bench" 2 | tail -n 1 | cut -d' ' -f2 >>"$tmp/file"
+	cat_ "$tmpfs/weir-bench" 2 | { read -r _ first; read -r _ second; echo "$first" >>"$tmp/file1"; echo "$second" >>"$tmp/file"; }
 	rm "$tmpfs/weir-bench"
 	[ -d "$instance" ] || return 0
 	"$top_builddir/bench/read" marker "$instance/trace_marker_raw" $((2 * $1))
@@ -48,7 +48,7 @@ read_round() {	# BYTES FILE
 
 read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	local i dir
-	rm -f "$tmp"/{bytes,first,second,live,file,pipe}
+	rm -f "$tmp"/{bytes,first,second,live,file1,file,pipe}
 	bench_trace full subbuf_size="$3" subbuf_count="$4"
 	coproc writer { exec "$top_builddir/bench/read" fill "$2"; }
 	read_peers_start "$2"
@@ -61,7 +61,7 @@ read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	rmdir "$mnt/full"
 	bench_stat read "read of $1, first time: weir" GB/s <"$tmp/first"
 	bench_stat read "read of $1, second time: weir" GB/s <"$tmp/second"
-	bench_stat read "read of $1, first time: tmpfs" GB/s <"$tmp/file"
+	bench_stat read "read of $1, first time: tmpfs" GB/s <"$tmp/file1"
 	bench_stat read "read of $1, second time: tmpfs" GB/s <"$tmp/file"
 	bench_stat read "read and consume $1: weir" GB/s <"$tmp/live"
 	[ ! -e "$tmp/pipe" ] || bench_stat read "read and consume $1: trace_pipe_raw" GB/s <"$tmp/pipe"

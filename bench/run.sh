@@ -23,7 +23,15 @@ if [ "$how" = quick ]; then
 	exit
 fi
 mkdir -p "$results"
+calm() {	# what the last script left of load is not measured by the next; at most 5 minutes
+	local i
+	for ((i = 0; i < 60; i++)); do
+		awk '{ exit $1 >= 1 }' /proc/loadavg && return
+		sleep 5
+	done
+}
 for name in "${names[@]}"; do
+	calm
 	{ head_; bash "$dir/$name.sh"; } | tee "$results/$name.new"
 	[ "${PIPESTATUS[0]}" = 0 ]
 	mv "$results/$name.new" "$results/$name.txt"

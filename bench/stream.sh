@@ -34,6 +34,9 @@ stream_weir() {	# EVENTS-A-SECOND: lost, written, seconds, ms of CPU time
 	rm -rf "$out/weir"
 }
 
+# With a clock plugin that reads the time stamp counter, as weir does.
+stream_ust_tsc() { LTTNG_UST_CLOCK_PLUGIN=$top_builddir/bench/.libs/ust_clock.so stream_ust "$@"; }
+
 stream_ust() {
 	local consumer before after
 	lttng_ create s --output="$lttng_out"
@@ -55,11 +58,11 @@ stream_ust() {
 
 bench_mount
 whos=(weir)
-[ -z "$sessiond" ] || whos+=(ust)
+[ -z "$sessiond" ] || whos+=(ust ust_tsc)
+who_name() { case $1 in weir) echo weir ;; ust) echo LTTng-UST ;; *) echo "LTTng-UST, rdtsc as clock" ;; esac; }
 for rate; do
 	for who in "${whos[@]}"; do
-		name=weir
-		[ "$who" = weir ] || name=LTTng-UST
+		name=$(who_name "$who")
 		read -r lost written took ms <<<"$("stream_$who" $((rate * 1000000)))"
 		awk -v l="$lost" -v w="$written" 'BEGIN { print 100 * l / w }' |
 			bench_stat stream "lost at $rate M events/s: $name" %
@@ -71,8 +74,7 @@ for rate; do
 	done
 done
 for who in "${whos[@]}"; do
-	name=weir
-	[ "$who" = weir ] || name=LTTng-UST
+	name=$(who_name "$who")
 	[ ! -e "$tmp/best.$who" ] || sort -g "$tmp/best.$who" | tail -n 1 |
 		bench_stat stream "highest rate that lost nothing: $name" "M/s"
 done
