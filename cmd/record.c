@@ -145,11 +145,13 @@ static int move(struct recorder *rec)
 	rec->wake = eventfd(0, EFD_CLOEXEC);
 	rec->stop_bytes = ring_bytes(rec);
 	err = rec->wake < 0 ? -errno : record_out_open(rec);
-	if (!err) {
-		err = record_watch(rec);
-		record_threads_join(rec);
-		syncfs(rec->out);
+	if (err) {
+		errno = -err;
+		return weir_fail("%s", rec->dir);
 	}
+	err = record_watch(rec);
+	record_threads_join(rec);
+	syncfs(rec->out);
 	return report(rec, err ? -err : rec->failed);
 }
 
@@ -222,5 +224,7 @@ int weir_record_main(int argc, char **argv)
 		errno = EINVAL;
 		return weir_fail("%s", rec.name);
 	}
+	if (strchr(rec.name, '@'))
+		return weir_fail_why(rec.name, "a snapshot does not change any more: cp -r copies it");
 	return start(&rec);
 }

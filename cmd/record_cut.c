@@ -44,25 +44,36 @@ static bool find_end(struct record_segment *seg)
 /* cpuN or cpuN.NR. */
 static bool parse_name(struct record_segment *seg, const char *name)
 {
+	static const char digits[] = "0123456789";
 	size_t len = strcspn(name, ".");
+	bool number = len > 3 && strspn(name + 3, digits) == len - 3;
 
-	if (strncmp(name, "cpu", 3) || len >= sizeof(seg->stream))
+	if (strncmp(name, "cpu", 3) || len >= sizeof(seg->stream) ||
+	    !(number || (len == 4 && name[3] == 'x')))
 		return false;
 	memcpy(seg->stream, name, len);
-	return !name[len] || sscanf(name + len, ".%u", &seg->nr) == 1;
+	if (!name[len])
+		return true;
+	return sscanf(name + len, ".%u", &seg->nr) == 1 &&
+	       !name[len + 1 + strspn(name + len + 1, digits)];
+}
+
+/* DIR/PROCESS/FILE or DIR/CHUNK/PROCESS/FILE, beside the metadata, which is there first. */
+static bool is_place(const struct FTW *at)
+{
+	return (at->level == 2 || at->level == 3) && !access("metadata", F_OK);
 }
 
 static int cut_file(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	struct record_segment seg = { .fd = -1, .dir = -1, .size = st->st_size };
 	const char *name = path + at->base;
+	bool unnamed = name[0] == '.';
 
-	if (type != FTW_F)
+	if (type != FTW_F || !parse_name(&seg, name + unnamed) || !is_place(at))
 		return 0;
-	if (!strncmp(name, ".cpu", 4))
+	if (unnamed)
 		return unlink(name) ? errno : 0;
-	if (!parse_name(&seg, name))
-		return 0;
 	seg.fd = open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	seg.dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (seg.fd >= 0 && !find_end(&seg)) {

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,20 +181,26 @@ int record_metadata(const struct recorder *rec, struct record_process *process, 
 {
 	bool known = knows(process, uuid);
 	char path[sizeof(process->name) + sizeof("/metadata")];
+	const char *name = path;
+	int dir = rec->trace;
 	struct stat st;
 	char *data;
 
 	snprintf(path, sizeof(path), "%s/metadata", process->name);
-	if (fstatat(rec->trace, path, &st, 0)) /* the trace is gone, and with it new events */
-		return known ? 0 : process->metadata ? -ESTALE : -errno;
+	if (fstatat(dir, path, &st, 0)) { /* the trace is gone: what is open there is still found */
+		dir = process->tree;
+		name = "metadata";
+		if (fstatat(dir, name, &st, 0))
+			return known ? 0 : process->metadata ? -ESTALE : -errno;
+	}
 	if (known && (size_t)st.st_size == process->size)
 		return 0;
-	data = read_whole(rec->trace, path, (size_t)st.st_size);
+	data = read_whole(dir, name, (size_t)st.st_size);
 	if (!data)
 		return known ? 0 : process->metadata ? -ESTALE : -EIO;
 	if (!metadata_knows(data, (size_t)st.st_size, uuid)) {
 		free(data);
-		return -ESTALE;
+		return known && dir != rec->trace ? 0 : -ESTALE;
 	}
 	free(process->metadata);
 	process->metadata = data;
@@ -426,8 +433,11 @@ int record_out_open(struct recorder *rec)
 	rec->out = open(rec->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rec->out < 0)
 		return -errno;
+	/* what another recorder writes here just now would be taken for what a killed one has left */
+	if (flock(rec->out, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return -EBUSY;
 	err = record_cut(rec->dir);
-	if (rec->max && !rec->rotate)
+	if (rec->max && (!rec->rotate || rec->rotate > rec->max))
 		rec->rotate = rec->max / 8 ? rec->max / 8 : 1;
 	return err || !rec->rotate ? err : find_chunks(rec);
 }

@@ -214,7 +214,9 @@ int weir_node_find(const struct weir_caller *caller, fuse_ino_t parent, const ch
 	struct weir_place place;
 	int err;
 
-	if (dir->trace && READ_ONCE(dir->trace->gone))
+	/* who still reads the live streams of a trace that is gone needs to know their events */
+	if (dir->trace && READ_ONCE(dir->trace->gone) &&
+	    !(dir->source && !strcmp(name, weir_row_metadata.name) && weir_live_any(dir->trace)))
 		return -ENOENT;
 	err = weir_dir_find(caller, dir, name, &place);
 	return err ? err : weir_node_enter(&place, parent, entry);

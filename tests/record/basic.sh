@@ -128,6 +128,30 @@ for t in 1 2 3; do
 	rmdir "$mnt/t$t"
 done
 
+# A directory that one writes to is not another's as well. Files that are none of ours stay, whatever they are called.
+rm -f "$counts"
+weir_trace mine mode=discard subbuf_size=64K subbuf_count=64 context=none
+weir_trace other
+mkdir -p "$tmp/mine/sub"
+others="$tmp/mine/.cpu0 $tmp/mine/sub/.cpu0 $tmp/mine/sub/.cpu-notes"
+for f in $others; do echo kept >"$f"; done
+record mine "$tmp/mine"
+paced 0 1000 1
+settle
+echo all >"$mnt/mine/control/switch"
+wait_for eval 'ls "$tmp"/mine/paced-*/cpu*'
+is "another recorder is refused" "$("$WEIR" record other -o "$tmp/mine" 2>&1; echo $?)" "weir: $tmp/mine: Device or resource busy
+1"
+paced 0 50000 1
+settle
+recorded; is "the first goes on" $? 0
+counted_in "$tmp/mine" discard
+is "nobody else's file was taken away" "$(cat $others | paste -sd' ')" "kept kept kept"
+mkdir "$mnt/mine@x"
+like "a snapshot is copied, not recorded" "$("$WEIR" record mine@x -o "$tmp/x" 2>&1; echo $?)" 'does not change.*1$'
+rmdir "$mnt/mine@x" "$mnt/mine" "$mnt/other"
+like "a directory that cannot be made, once" "$("$WEIR" record web -o /proc/no/such 2>&1)" '^weir: [^:]*: No such file or directory$'
+
 # To standard output.
 rm -f "$counts"
 weir_trace pipe mode=discard subbuf_size=64K subbuf_count=64 context=none

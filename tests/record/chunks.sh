@@ -33,6 +33,15 @@ ok "no more than --max-size" [ "$(bytes "$tmp/max")" -lt $((2 << 20 | 1 << 17)) 
 ok "nor much less" [ "$(bytes "$tmp/max")" -gt $((1 << 20)) ]
 bt "$tmp/max" >"$tmp/kept"; is "decodes" $? 0
 like "the newest are kept" "$(grep -o 'seq = [0-9]*' "$tmp/kept" | sort -k3n | tail -n 1)" 'seq = 199999$'
+rm -f "$counts"
+weir_trace large mode=discard subbuf_size=64K subbuf_count=256 context=none
+record large "$tmp/large" --rotate-size=1G --max-size=2M
+paced 0 200000 2
+settle
+recorded; is "larger chunks than all may be" $? 0
+ok "no more than --max-size all the same" [ "$(bytes "$tmp/large")" -lt $((2 << 20 | 1 << 17)) ]
+rmdir "$mnt/large"
+rm -f "$counts"
 before=$(ls "$tmp/max" | tail -n 1)
 paced 0 100000 2
 record max "$tmp/max" --max-size=1M

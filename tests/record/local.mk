@@ -4,6 +4,7 @@ RECORD_TESTS = \
 	tests/record/basic.sh \
 	tests/record/chunks.sh \
 	tests/record/kill.sh \
+	tests/record/late.sh \
 	tests/record/soak.sh
 TESTS += $(RECORD_TESTS)
 SOAK_TESTS += \
@@ -13,5 +14,6 @@ SOAK_TESTS += \
 EXTRA_DIST += \
 	$(RECORD_TESTS) \
 	tests/record/common.sh \
+	tests/record/late.c \
 	tests/record/paced.c \
 	tests/record/strike.c
