@@ -15,6 +15,7 @@
 #include "record_i.h"
 
 static volatile sig_atomic_t pipe_stop;
+static sigset_t pipe_signals;
 
 static void on_signal(int sig)
 {
@@ -22,12 +23,15 @@ static void on_signal(int sig)
 	pipe_stop = 1;
 }
 
+/* Who reads may be slow, or not read at all: a second signal ends it there. */
 static int put_all(const char *data, size_t len)
 {
 	ssize_t n;
 
 	while (len) {
+		sigprocmask(SIG_UNBLOCK, &pipe_signals, NULL);
 		n = write(STDOUT_FILENO, data, len);
+		sigprocmask(SIG_BLOCK, &pipe_signals, NULL); /* errno stays: it cannot fail */
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -76,19 +80,19 @@ static int drain(const struct recorder *rec, int fd, char *buf, size_t size)
 	return more == -EAGAIN || more > 0 ? 0 : more;
 }
 
-/* Signals come while we wait only, so that none is missed. */
+/* Signals come while we wait for either end only, so that none is missed. */
 static int flow(const struct recorder *rec, int fd, char *buf, size_t size)
 {
-	struct sigaction act = { .sa_handler = on_signal };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 	struct pollfd poll = { .fd = fd, .events = POLLIN };
 	static const struct timespec now;
-	sigset_t some, old;
+	sigset_t old;
 	int more = 1;
 
-	sigemptyset(&some);
-	sigaddset(&some, SIGINT);
-	sigaddset(&some, SIGTERM);
-	sigprocmask(SIG_BLOCK, &some, &old);
+	sigemptyset(&pipe_signals);
+	sigaddset(&pipe_signals, SIGINT);
+	sigaddset(&pipe_signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &pipe_signals, &old);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	signal(SIGPIPE, SIG_IGN);

@@ -172,4 +172,13 @@ recorded; is "^C ends it, too" $? 0
 "$WEIR" record "pipe/paced-$writer/cpu0" -o - | head -c 100 >/dev/null & recorder=$!
 wait_for eval 'echo all >"$mnt/pipe/control/switch"; ! kill -0 "$recorder"'
 wait "$recorder"; is "who closes the pipe ends it" $? 0
+mkfifo "$tmp/stuck"
+"$WEIR" record "pipe/paced-$writer/cpu0" -o - >"$tmp/stuck" & recorder=$!
+exec 8<"$tmp/stuck"
+ends() { echo all >"$mnt/pipe/control/switch"; kill -TERM "$recorder" 2>/dev/null; ! kill -0 "$recorder" 2>/dev/null; }
+full() { echo all >"$mnt/pipe/control/switch"; grep -q pipe_write "/proc/$recorder/wchan"; }
+ok "nobody reads the pipe: it waits" wait_for full
+ok "two signals end it" wait_for ends
+exec 8<&-
+wait "$recorder"; is "as the second one does" $? 143
 kill "$writer"

@@ -30,6 +30,7 @@ sample() {	# TRACE SOURCE: copies decode, too, by our checker and by babeltrace2
 
 read_rings() {	# READS SUBBUF_SIZE SUBBUF_COUNT WRITER-OPTION...
 	local reads=$(($1 * percent / 100)) name=ring-$2-$3 out=$tmp/$2-$3.out readers sampled
+	((reads >= 3)) || reads=3 # one a reader
 	weir_trace "$name" subbuf_size="$2" subbuf_count="$3" || fail "no trace"
 	shift 3
 	truncate -s 0 "$tmp/counters" && truncate -s 4096 "$tmp/counters"
