@@ -18,7 +18,7 @@ bench_trace f subbuf_size=1M subbuf_count=64 events=bench:num
 coproc WEIR_HOLD { exec "$top_builddir/bench/pair_weir" hold 3000000 2; }
 read -r _ <&"${WEIR_HOLD[0]}"
 if [ -n "$sessiond" ]; then
-	"$top_builddir/bench/pair_ust" hold 4000000 2 </dev/null >/dev/null	# the rings are its user's, not its own
+	"$top_builddir/bench/pair_ust" hold 3000000 2 </dev/null >/dev/null	# the rings are its user's, not its own
 fi
 ticks() { awk '{ print $14 + $15 }' "/proc/$daemon/stat"; }
 freeze() { mkdir "$mnt/f@x"; }
@@ -39,7 +39,7 @@ for ((r = 0; r <= rounds; r++)); do
 	rm -rf "$out/all"
 	if [ -n "$sessiond" ]; then
 		c=$(bench_us record)
-		[ "$(du -sb "$out/ust" | cut -f1)" -gt 120000000 ]
+		[ "$(du -sb "$out/ust" | cut -f1)" -gt 100000000 ]
 		rm -rf "$out/ust"
 	fi
 	[ $r -gt 0 ] || continue # warm-up
