@@ -45,7 +45,8 @@ static void weir_wait_watch(struct weir_wait *wait)
 
 	if (!list_empty(&wait->watched))
 		return;
-	if (!weir_waiting.count++ || !(told || weir_waiting.look))
+	/* what came after its reader had looked may have been told when it was not listed: one look more */
+	if (!weir_waiting.count++ || told || !weir_waiting.look)
 		weir_wakeup_kick();
 	weir_waiting.look |= !told;
 	list_add_tail(&wait->watched, &weir_waiting.watched);
