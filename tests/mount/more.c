@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * more LIBRARY: an event, and a word for every line of its standard input. With the line "load" the
- * library is loaded, whose event types are then there as well. The library is this file, too.
+ * library is loaded, whose event types are then there as well, and writes one of each. The library is this file, too.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -19,13 +19,21 @@ void more(void)
 int main(int argc, char **argv)
 {
 	char line[64];
+	void (*load)(void) = NULL;
+	void *library;
 	int n = 0;
 
 	if (argc != 2)
 		return 2;
 	while (fgets(line, sizeof(line), stdin)) {
-		if (!strcmp(line, "load\n") && !dlopen(argv[1], RTLD_NOW))
-			return 1;
+		if (!strcmp(line, "load\n")) {
+			library = dlopen(argv[1], RTLD_NOW);
+			if (library)
+				*(void **)&load = dlsym(library, "more");
+			if (!load)
+				return 1;
+			load();
+		}
 		n++;
 		weir_trace(more, line, n);
 		puts("done");

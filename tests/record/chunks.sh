@@ -7,38 +7,33 @@ weir_mount
 counts=$tmp/counts
 bytes() { find "$1" -type f -printf '%s\n' | awk '{ n += $1 } END { print n + 0 }'; }
 
-weir_trace web mode=discard subbuf_size=64K subbuf_count=256 context=none
-record web "$tmp/chunks" --rotate-size=1M
-paced 0 200000 2
-settle
-recorded; is "stops" $? 0
-is "chunks" "$(ls "$tmp/chunks" | head -n 3 | paste -sd' ')" "000000 000001 000002"
+chunked() {	# TRACE WHAT OPTION...: all that two threads write, in $tmp/TRACE
+	rm -f "$counts"
+	weir_trace "$1" mode=discard subbuf_size=64K subbuf_count=256 context=none
+	record "$1" "$tmp/$1" "${@:3}"
+	paced 0 200000 2
+	settle
+	recorded; is "$2" $? 0
+}
+
+chunked web "stops" --rotate-size=1M
+is "chunks" "$(ls "$tmp/web" | head -n 3 | paste -sd' ')" "000000 000001 000002"
 # a CPU that another one was ahead of adds one read, of at most 1M
 limit=$(($(getconf _NPROCESSORS_CONF) << 20 | 1 << 17))
-for d in "$tmp"/chunks/*; do
+for d in "$tmp"/web/*; do
 	[ "$(bytes "$d")" -lt $limit ] || fail "$d: is small" "$(bytes "$d")"
 	bt "$d" >"$tmp/part" || fail "$d: decodes alone"
 	cat "$tmp/part" >>"$tmp/parts"
 done
 is "all chunks together hold all" "$(wc -l <"$tmp/parts")" 400000
-is "as one trace, too" "$(bt "$tmp/chunks" | wc -l)" 400000
+is "as one trace, too" "$(bt "$tmp/web" | wc -l)" 400000
 
-rm -f "$counts"
-weir_trace max mode=discard subbuf_size=64K subbuf_count=256 context=none
-record max "$tmp/max" --rotate-size=512K --max-size=2M
-paced 0 200000 2
-settle
-recorded; is "stops" $? 0
+chunked max "stops" --rotate-size=512K --max-size=2M
 ok "no more than --max-size" [ "$(bytes "$tmp/max")" -lt $((2 << 20 | 1 << 17)) ]
 ok "nor much less" [ "$(bytes "$tmp/max")" -gt $((1 << 20)) ]
 bt "$tmp/max" >"$tmp/kept"; is "decodes" $? 0
 like "the newest are kept" "$(grep -o 'seq = [0-9]*' "$tmp/kept" | sort -k3n | tail -n 1)" 'seq = 199999$'
-rm -f "$counts"
-weir_trace large mode=discard subbuf_size=64K subbuf_count=256 context=none
-record large "$tmp/large" --rotate-size=1G --max-size=2M
-paced 0 200000 2
-settle
-recorded; is "larger chunks than all may be" $? 0
+chunked large "larger chunks than all may be" --rotate-size=1G --max-size=2M
 ok "no more than --max-size all the same" [ "$(bytes "$tmp/large")" -lt $((2 << 20 | 1 << 17)) ]
 rmdir "$mnt/large"
 rm -f "$counts"

@@ -14,6 +14,5 @@ SOAK_TESTS += \
 EXTRA_DIST += \
 	$(RECORD_TESTS) \
 	tests/record/common.sh \
-	tests/record/late.c \
 	tests/record/paced.c \
 	tests/record/strike.c
