@@ -526,8 +526,6 @@ static void test_readers(void **state)
 	weir_trace_put(trace);
 }
 
-#define test(fn) cmocka_unit_test_setup_teardown(fn, test_start, test_stop)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +534,5 @@ int main(void)
 		test(test_listed),    test(test_sync),	     test(test_order),	test(test_readers),
 	};
 
-	urcu_memb_register_thread();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_run(tests);
 }

@@ -349,4 +349,8 @@ static inline int test_read_one(struct weir_source *source, void *arg)
 	return 0;
 }
 
+/* A test beside a registry of its own; and all of them. */
+#define test(fn) cmocka_unit_test_setup_teardown(fn, test_start, test_stop)
+#define test_run(tests) (urcu_memb_register_thread(), cmocka_run_group_tests(tests, NULL, NULL))
+
 #endif /* WEIR_TEST_DAEMON_H */

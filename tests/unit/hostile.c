@@ -227,8 +227,6 @@ static void test_scribble(void **state)
 	test_program_free(&program);
 }
 
-#define test(fn) cmocka_unit_test_setup_teardown(fn, test_start, test_stop)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +234,5 @@ int main(void)
 		test(test_silent),	 test(test_hangs_up),	     test(test_scribble),
 	};
 
-	urcu_memb_register_thread();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_run(tests);
 }

@@ -429,15 +429,14 @@ static void test_kernel_source(void **state)
 	weir_trace_put(trace);
 }
 
-#define test(fn) cmocka_unit_test_setup_teardown(fn, test_device_start, test_device_stop)
+#define test_device(fn) cmocka_unit_test_setup_teardown(fn, test_device_start, test_device_stop)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_publish), test(test_fall_back), test(test_process),	    test(test_beside),
-		test(test_hostile), test(test_kernel_rules), test(test_kernel_source),
+		test_device(test_publish), test_device(test_fall_back), test_device(test_process),	    test_device(test_beside),
+		test_device(test_hostile), test_device(test_kernel_rules), test_device(test_kernel_source),
 	};
 
-	urcu_memb_register_thread();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_run(tests);
 }

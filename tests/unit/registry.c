@@ -396,8 +396,6 @@ static void test_uuids(void **state)
 	weir_trace_put(b);
 }
 
-#define test(fn) cmocka_unit_test_setup_teardown(fn, test_start, test_stop)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +404,5 @@ int main(void)
 		test(test_killed),    test(test_marker),    test(test_clock),	test(test_uuids),
 	};
 
-	urcu_memb_register_thread();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_run(tests);
 }
