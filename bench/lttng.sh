@@ -9,6 +9,9 @@ lttng_end() {
 }
 trap lttng_end EXIT
 
+# With a clock plugin that reads the time stamp counter, as weir does.
+with_tsc() { LTTNG_UST_CLOCK_PLUGIN=$top_builddir/bench/.libs/ust_clock.so "$@"; }	# COMMAND...
+who_name() { case $1 in weir) echo weir ;; ust) echo LTTng-UST ;; *) echo "LTTng-UST, rdtsc as clock" ;; esac; }
 lttng_() { lttng -q "$@" >>"$tmp/lttng.log" 2>&1; }
 session() {	# NAME [SUBBUF-SIZE SUBBUF-COUNT]: snapshot mode, which writes nothing until it is asked to
 	lttng_ create "$1" --snapshot --output="${lttng_out:-$tmp/lttng-traces}/$1"

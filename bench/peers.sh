@@ -8,13 +8,12 @@ rounds=${1:-9}
 bench=$top_builddir/bench
 whos=(weir)
 [ -z "$sessiond" ] || whos+=(ust "ust+tsc")
-who_name() { case $1 in weir) echo weir ;; ust) echo LTTng-UST ;; *) echo "LTTng-UST, rdtsc as clock" ;; esac; }
 
 pair() {	# WHO ARGUMENT...
 	local who=$1
 	shift
 	case $who in
-	ust+tsc) LTTNG_UST_CLOCK_PLUGIN=$bench/.libs/ust_clock.so "$bench/pair_ust" "$@" ;;
+	ust+tsc) with_tsc "$bench/pair_ust" "$@" ;;
 	*) "$bench/pair_$who" "$@" ;;
 	esac
 }

@@ -18,6 +18,11 @@ cat_() {	# FILE TIMES
 	taskset -c 1 env WEIR_DISABLE=1 "$top_builddir/bench/read" cat "$@"
 }
 
+cat_twice() {	# FILE NAME: its size to $tmp/NAME.bytes, GB/s to .first and .second
+	cat_ "$1" 2 | { read -r bytes first; read -r _ second; echo "$bytes" >>"$tmp/$2.bytes"
+		echo "$first" >>"$tmp/$2.first"; echo "$second" >>"$tmp/$2.second"; }
+}
+
 read_peers_start() {	# BYTES
 	mkdir -p "$tmp/tmpfs" "$tracefs"
 	if [ "$(id -u)" != 0 ]; then
@@ -35,11 +40,10 @@ read_round() {	# BYTES FILE
 	local instance=$tracefs/instances/weir-bench
 	echo >&"${writer[1]}"
 	read -r _ <&"${writer[0]}"
-	cat_ "$2" 2 | { read -r bytes first; read -r _ second; echo "$bytes" >>"$tmp/bytes"
-		echo "$first" >>"$tmp/first"; echo "$second" >>"$tmp/second"; }
+	cat_twice "$2" weir
 	cat_ "${2%/*}/live/${2##*/}" 1 | cut -d' ' -f2 >>"$tmp/live"
 	cp "$2" "$tmpfs/weir-bench"
-	cat_ "$tmpfs/weir-bench" 2 | { read -r _ first; read -r _ second; echo "$first" >>"$tmp/file1"; echo "$second" >>"$tmp/file"; }
+	cat_twice "$tmpfs/weir-bench" file
 	rm "$tmpfs/weir-bench"
 	[ -d "$instance" ] || return 0
 	"$top_builddir/bench/read" marker "$instance/trace_marker_raw" $((2 * $1))
@@ -48,7 +52,7 @@ read_round() {	# BYTES FILE
 
 read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	local i dir
-	rm -f "$tmp"/{bytes,first,second,live,file1,file,pipe}
+	rm -f "$tmp"/{weir,file}.{bytes,first,second} "$tmp"/{live,pipe}
 	bench_trace full subbuf_size="$3" subbuf_count="$4"
 	coproc writer { exec "$top_builddir/bench/read" fill "$2"; }
 	read_peers_start "$2"
@@ -59,13 +63,13 @@ read_size() {	# LABEL BYTES SUBBUF-SIZE SUBBUF-COUNT
 	exec {writer[1]}>&-
 	wait "$writer_PID"
 	rmdir "$mnt/full"
-	bench_stat read "read of $1, first time: weir" GB/s <"$tmp/first"
-	bench_stat read "read of $1, second time: weir" GB/s <"$tmp/second"
-	bench_stat read "read of $1, first time: tmpfs" GB/s <"$tmp/file1"
-	bench_stat read "read of $1, second time: tmpfs" GB/s <"$tmp/file"
+	bench_stat read "read of $1, first time: weir" GB/s <"$tmp/weir.first"
+	bench_stat read "read of $1, second time: weir" GB/s <"$tmp/weir.second"
+	bench_stat read "read of $1, first time: tmpfs" GB/s <"$tmp/file.first"
+	bench_stat read "read of $1, second time: tmpfs" GB/s <"$tmp/file.second"
 	bench_stat read "read and consume $1: weir" GB/s <"$tmp/live"
 	[ ! -e "$tmp/pipe" ] || bench_stat read "read and consume $1: trace_pipe_raw" GB/s <"$tmp/pipe"
-	[ "$(sort -n "$tmp/bytes" | head -n 1)" -gt $(($2 / 2)) ]
+	[ "$(sort -n "$tmp/weir.bytes" | head -n 1)" -gt $(($2 / 2)) ]
 	[ ! -d "$tracefs/instances/weir-bench" ] || rmdir "$tracefs/instances/weir-bench"
 }
 

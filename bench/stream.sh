@@ -34,8 +34,7 @@ stream_weir() {	# EVENTS-A-SECOND: lost, written, seconds, ms of CPU time
 	rm -rf "$out/weir"
 }
 
-# With a clock plugin that reads the time stamp counter, as weir does.
-stream_ust_tsc() { LTTNG_UST_CLOCK_PLUGIN=$top_builddir/bench/.libs/ust_clock.so stream_ust "$@"; }
+stream_ust_tsc() { with_tsc stream_ust "$@"; }
 
 stream_ust() {
 	local consumer before after
@@ -59,7 +58,6 @@ stream_ust() {
 bench_mount
 whos=(weir)
 [ -z "$sessiond" ] || whos+=(ust ust_tsc)
-who_name() { case $1 in weir) echo weir ;; ust) echo LTTng-UST ;; *) echo "LTTng-UST, rdtsc as clock" ;; esac; }
 for rate; do
 	for who in "${whos[@]}"; do
 		name=$(who_name "$who")
