@@ -116,9 +116,7 @@ static int report(const struct recorder *rec, int err)
 
 	if (err) {
 		errno = err;
-		weir_fail("%s", err == EBUSY ? rec->name : rec->dir);
-		if (err == EBUSY)
-			return 1;
+		weir_fail("%s", rec->dir);
 	}
 	if (rec->unsaved)
 		fprintf(stderr, "weir: %s: no room: %s that had been taken are lost\n", rec->dir,

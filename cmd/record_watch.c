@@ -36,7 +36,7 @@ static unsigned int cpu_number(const char *name)
 	return RECORD_CPUS - 1; /* cpux */
 }
 
-/* What stands in the way is said once a process. -EBUSY at the start ends the recording. */
+/* What stands in the way is said once a process, and tried again. */
 static int refused(struct recorder *rec, struct record_process *process, const char *name, int err)
 {
 	process->refused = true;

@@ -55,9 +55,9 @@ struct metadata {
 	uint8_t uuid[16];
 };
 
-/* What was seen of a writer. */
 #define PART_BITS (1u << 19)
 
+/* What was seen of a writer. */
 struct seen {
 	uint8_t **part; /* a bit an event; NULL: none was seen of those */
 	uint64_t parts;
