@@ -5,13 +5,13 @@
  *
  *   pair write KIND THREADS EVENTS    ns of CPU time for an event; KIND: num str off
  *   pair lap EVENTS                   the same for 12 bytes, from the first event on
- *   pair once                         one event, the end
+ *   pair run EVENTS                   so many events, the end
  *   pair hold EVENTS [THREADS]        so many events a thread, "ready", waits for its input's end
  *   pair rate EVENTS THREADS SECONDS  so many events a second, a piece of it every millisecond;
  *                                     how many it has written, and in how many seconds
  *   pair first                        "ready", then when its first event was recorded (us)
  *   pair make DIRECTORY               makes a trace and enables it, prints when it began to (us)
- *   pair spawn N PROGRAM...           us from the start of `PROGRAM once` to its end, N times
+ *   pair spawn N EVENTS PROGRAM...    us from the start of `PROGRAM run EVENTS` to its end, N times
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -230,13 +230,13 @@ static int make(const char *dir)
 	return 0;
 }
 
-static int spawn(int n, char **programs)
+static int spawn(int n, char *events, char **programs)
 {
 	for (; n > 0; n--) {
 		char **program;
 
 		for (program = programs; *program; program++) {
-			char *argv[] = { *program, "once", NULL };
+			char *argv[] = { *program, "run", events, NULL };
 			uint64_t t = bench_clock(CLOCK_MONOTONIC);
 			int status;
 			pid_t pid;
@@ -259,8 +259,8 @@ int main(int argc, char **argv)
 		return write_events(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 0));
 	if (!strcmp(what, "lap") && argc == 3)
 		return lap(strtoull(argv[2], NULL, 0));
-	if (!strcmp(what, "once")) {
-		NUM(1, 2);
+	if (!strcmp(what, "run") && argc == 3) {
+		loop_num(strtoull(argv[2], NULL, 0));
 		return 0;
 	}
 	if (!strcmp(what, "hold") && argc >= 3)
@@ -271,7 +271,7 @@ int main(int argc, char **argv)
 		return first();
 	if (!strcmp(what, "make") && argc == 3)
 		return make(argv[2]);
-	if (!strcmp(what, "spawn") && argc > 3)
-		return spawn(atoi(argv[2]), argv + 3);
+	if (!strcmp(what, "spawn") && argc > 4)
+		return spawn(atoi(argv[2]), argv[3], argv + 4);
 	return 2;
 }

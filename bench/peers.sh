@@ -64,14 +64,17 @@ rmdir "$mnt/lap"
 echo 1 >"$mnt/w/control/enabled"
 [ -z "$sessiond" ] || { lttng_ destroy lap; lttng_ start w; }
 
-# ---- starting, with one event -----------------------------------------------------------------------------------
+# ---- starting, without an event and with one -------------------------------------------------------------------
 programs=("$bench/pair_plain" "$bench/pair_weir")
 [ -z "$sessiond" ] || programs+=("$bench/pair_ust")
-"$bench/pair_plain" spawn $((rounds * 5)) "${programs[@]}" >"$tmp/spawn"
-awk '{ print $2 - $1 }' "$tmp/spawn" >"$tmp/start.weir"
-[ -z "$sessiond" ] || awk '{ print $3 - $1 }' "$tmp/spawn" >"$tmp/start.ust"
-cut -d' ' -f1 "$tmp/spawn" | bench_stat start "a program that is not traced" us
-report start start "added by being traced, one event" us
+events_of() { case $1 in 0) echo "no event" ;; 1) echo "one event" ;; *) echo "a full ring" ;; esac; }
+for events in 0 1; do
+	"$bench/pair_plain" spawn $((rounds * 5)) $events "${programs[@]}" >"$tmp/spawn"
+	awk '{ print $2 - $1 }' "$tmp/spawn" >"$tmp/start-$events.weir"
+	[ -z "$sessiond" ] || awk '{ print $3 - $1 }' "$tmp/spawn" >"$tmp/start-$events.ust"
+	cut -d' ' -f1 "$tmp/spawn" | bench_stat start "a program that is not traced, $(events_of $events)" us
+	report start-$events start "added by being traced, $(events_of $events)" us
+done
 
 # ---- resident memory --------------------------------------------------------------------------------------------
 rss() {	# PROGRAM EVENTS
@@ -83,7 +86,7 @@ rss() {	# PROGRAM EVENTS
 	wait "$HOLD_PID"
 	echo "$kib"
 }
-for events in 1 200000; do
+for events in 0 1 200000; do
 	for ((r = 0; r < (rounds + 2) / 3; r++)); do
 		plain=$(rss "$bench/pair_plain" $events)
 		for who in weir ust; do
@@ -92,8 +95,7 @@ for events in 1 200000; do
 		done
 	done
 done
-report rss-1 memory "added to a process, one event" KiB
-report rss-200000 memory "added to a process, a full ring" KiB
+for events in 0 1 200000; do report rss-$events memory "added to a process, $(events_of $events)" KiB; done
 
 # ---- from nothing to the first event of a running process ----------------------------------------------------------
 [ -z "$sessiond" ] || lttng_ destroy w
