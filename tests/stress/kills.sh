@@ -10,6 +10,7 @@ rounds=$(soak 50 1)
 each=$(soak 26 27 8)
 enough=$(soak 10000 200 60) # a few may have ended by themselves
 within=$(soak 4000 4000 20000) # microseconds
+[ -z "$WEIR_SHORT" ] || within=100000 # a guest takes so long to start a program
 killed=0
 
 kills() {	# NAME MODE SETTINGS OPTION...
@@ -22,7 +23,8 @@ kills() {	# NAME MODE SETTINGS OPTION...
 	killed=$((killed + ${out:-0}))
 	settle
 	counted "$name" "$mode" -o 4096:24
-	[ $((round % 10)) != 0 ] || [ "$events" -gt 300000 ] || decoded "$name"
+	# of a trace that nobody wrote to before his end there is nothing to decode
+	[ $((round % 10)) != 0 ] || [ "$events" = 0 ] || [ "$events" -gt 300000 ] || decoded "$name"
 	drop "$name"
 }
 
