@@ -9,7 +9,7 @@ seconds=12
 [ "$WEIR_SANITIZE" = asan ] && seconds=30
 room=4M little=1M live=0.1 lives=1
 # in an emulated guest babeltrace2 takes so long that nothing may go meanwhile: fewer processes, all of which is kept
-[ -n "$WEIR_SHORT" ] && seconds=15 room=64M little=64M live=0.5 lives=5
+[ -n "$WEIR_SHORT" ] && seconds=15 room=256M little=256M live=0.5 lives=5
 [ -n "$WEIR_SOAK" ] && seconds=1800
 seed=${WEIR_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 diag "WEIR_SEED=$seed"

@@ -73,7 +73,7 @@ mkdir "$tmp/plugins"
 run_all() {	# TRACE MAX_BYTES [RATE]
 	local steady fast churn
 	# so little is kept of what has ended that processes go while they are read
-	weir_trace "$1" subbuf_size=32K subbuf_count=4 max_bytes="$2"
+	weir_trace "$1" subbuf_size=16K subbuf_count=4 max_bytes="$2"
 	writer steady -r 25000 -p "$tmp/plugins"
 	steady=$writer
 	writer fast ${3:+-r $3}

@@ -5,7 +5,8 @@
  *
  *   read_check [-q] DIRECTORY...      a directory is metadata and the streams beside it
  *   read_check -n READS [-j JOBS] [-c COUNTERS] [-k DIRECTORY] DIRECTORY
- *                                     reads of a live directory, a process each; -k keeps what was wrong there
+ *                                     reads of the live directory of a read_writer of two threads, a process
+ *                                     each; -k keeps what was wrong there
  *
  * Of each packet: magic, uuid, cpu, sizes, zeros behind the content, times that never go back, packet_seq_num one
  * after the other, events_discarded that never decreases. Of each record: a known id, fields that end inside the
@@ -35,6 +36,7 @@
 #define HEADER_SIZE 84u
 #define FIELDS_MAX 64
 #define THREADS_MAX 64
+#define WRITERS 2u /* threads of a read_writer, on CPU 0 and 1 */
 
 enum field_kind { FIXED, STRING, SEQUENCE };
 
@@ -522,7 +524,7 @@ static bool read_once(struct trace *trace, int dir, unsigned int cpu, bool hones
 /* Every eighth reads metadata too, for events that are new. */
 static bool read_child(struct trace *trace, int dir, unsigned long n, bool honest, struct totals *totals)
 {
-	unsigned int cpu = n / 8 % nr_cpus;
+	unsigned int cpu = n / 8 % WRITERS;
 	uint64_t written = counters ? counters[cpu] : 0;
 
 	if (n % 8 == 7 && !read_metadata(trace, dir))
