@@ -135,6 +135,7 @@ static void weir_buffer_free(struct work_struct *work)
 	struct weir_buffer *buffer = container_of(work, struct weir_buffer, work);
 
 	weir_relay_destroy(&buffer->relay);
+	weir_pages_uncharge(buffer->source->user, buffer->charged);
 	weir_pages_destroy(&buffer->pages, false);
 	weir_source_put(buffer->source);
 	kfree_rcu(buffer, rcu);
@@ -186,12 +187,22 @@ static int weir_buffer_node(unsigned int cpu)
 	return cpu < nr_cpu_ids && cpu_possible(cpu) ? cpu_to_node(cpu) : NUMA_NO_NODE;
 }
 
+/* What the list of a ring's pages takes, in pages: of a large one it is more than a few bytes. */
+static unsigned int weir_buffer_list_pages(const struct weir_buffer *buffer)
+{
+	return (weir_epoch_ring_size(buffer->epoch) >> PAGE_SHIFT) * sizeof(struct weir_relay_page) >>
+	       PAGE_SHIFT;
+}
+
 static int weir_buffer_init(struct weir_buffer *buffer)
 {
 	struct weir_source *source = buffer->source;
 	size_t size = weir_epoch_ring_size(buffer->epoch);
 	int err;
 
+	if (!weir_pages_charge(source->user, weir_buffer_list_pages(buffer)))
+		return -ENOMEM;
+	buffer->charged = weir_buffer_list_pages(buffer);
 	buffer->ring = weir_source_ring_make(source, buffer->slot, buffer->cpu);
 	if (!buffer->ring)
 		return -ENOMEM;
@@ -209,9 +220,11 @@ static struct weir_buffer *weir_buffer_alloc(struct weir_source *source, unsigne
 					     unsigned int cpu, u64 epoch)
 {
 	struct weir_buffer *buffer = kzalloc(sizeof(*buffer), WEIR_GFP);
+	static atomic64_t id;
 
 	if (!buffer)
 		return NULL;
+	buffer->id = atomic64_inc_return(&id);
 	kref_init(&buffer->ref);
 	INIT_WORK(&buffer->work, weir_buffer_free);
 	INIT_LIST_HEAD(&buffer->relay.pages);

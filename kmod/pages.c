@@ -118,24 +118,32 @@ static long weir_limit(unsigned long mib, unsigned int share)
 	return min_t(unsigned long, pages, LONG_MAX);
 }
 
-static bool weir_page_charge(struct weir_user *user)
+/**
+ * weir_pages_charge() - count pages, or as much memory of another kind
+ * @user: who pays; NULL: the module
+ * @pages: how many, also none
+ *
+ * Return: false: a limit; nothing was counted.
+ */
+bool weir_pages_charge(struct weir_user *user, long pages)
 {
-	if (atomic_long_inc_return(&weir_pages_used) > weir_limit(READ_ONCE(weir_max_mib), 4))
+	if (atomic_long_add_return(pages, &weir_pages_used) >
+	    weir_limit(READ_ONCE(weir_max_mib), 4))
 		goto refuse;
-	if (!user ||
-	    atomic_long_inc_return(&user->pages) <= weir_limit(READ_ONCE(weir_user_max_mib), 8))
+	if (!user || atomic_long_add_return(pages, &user->pages) <=
+			     weir_limit(READ_ONCE(weir_user_max_mib), 8))
 		return true;
-	atomic_long_dec(&user->pages);
+	atomic_long_sub(pages, &user->pages);
 refuse:
-	atomic_long_dec(&weir_pages_used);
+	atomic_long_sub(pages, &weir_pages_used);
 	return false;
 }
 
-static void weir_page_uncharge(struct weir_user *user)
+void weir_pages_uncharge(struct weir_user *user, long pages)
 {
 	if (user)
-		atomic_long_dec(&user->pages);
-	atomic_long_dec(&weir_pages_used);
+		atomic_long_sub(pages, &user->pages);
+	atomic_long_sub(pages, &weir_pages_used);
 }
 
 /**
@@ -152,11 +160,11 @@ struct page *weir_page_alloc(struct weir_user *user, int node)
 
 	if (node != NUMA_NO_NODE && !node_online(node))
 		node = NUMA_NO_NODE;
-	if (weir_page_charge(user)) {
+	if (weir_pages_charge(user, 1)) {
 		page = alloc_pages_node(node, WEIR_GFP, 0);
 		if (page)
 			return page;
-		weir_page_uncharge(user);
+		weir_pages_uncharge(user, 1);
 	}
 	atomic_long_inc(&weir_pages_refused);
 	return NULL;
@@ -166,7 +174,7 @@ struct page *weir_page_alloc(struct weir_user *user, int node)
 void weir_page_free(struct weir_user *user, struct page *page)
 {
 	put_page(page);
-	weir_page_uncharge(user);
+	weir_pages_uncharge(user, 1);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */

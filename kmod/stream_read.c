@@ -118,7 +118,9 @@ static bool weir_stream_move(struct weir_stream *stream, struct weir_buffer *buf
 	struct weir_source *source = buffer->source;
 	unsigned int i;
 
+	mutex_lock(&source->switching); /* of a CPU that is offline: both are done from here */
 	weir_move_there(&move);
+	mutex_unlock(&source->switching);
 	if (!move.done)
 		return false;
 	synchronize_rcu(); /* who still copies from them */
@@ -141,6 +143,14 @@ static bool weir_stream_may_move(const struct weir_buffer *buffer,
 	       next->end - next->begin == weir_epoch_subbuf_size(buffer->epoch);
 }
 
+/* Where it has come to in a page list is worth something in that one alone. */
+static void weir_stream_cursor(struct weir_stream *stream, const struct weir_buffer *buffer)
+{
+	if (stream->cursor_of != buffer->id)
+		memset(&stream->cursor, 0, sizeof(stream->cursor));
+	stream->cursor_of = buffer->id;
+}
+
 static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *buffer,
 				struct weir_ring_view *next, bool move)
 {
@@ -148,6 +158,7 @@ static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *
 
 	if (err)
 		return err;
+	weir_stream_cursor(stream, buffer);
 	/* what was moved was whole then, wherever the writer has come to meanwhile */
 	if (move && weir_stream_may_move(buffer, next) && weir_stream_move(stream, buffer, next))
 		return 0;
@@ -162,43 +173,48 @@ static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *
  * @stream: one that holds nothing
  * @move: pages may be moved
  *
- * What is overwritten while it is copied is left for the next one.
+ * What is overwritten while it is copied is left for the next one. A ring whose process has moved its
+ * position, but has no pages (they were refused, or it never wrote), has nothing to give: that is
+ * passed over.
  *
  * Context: stream->lock.
- * Return: 0; -EAGAIN there is none; -ENOMEM.
+ * Return: 0; -EAGAIN there is none; -ESTALE it has gone, look again: the process may make that so
+ * for ever; -ENOMEM.
  */
 int weir_stream_take(struct weir_stream *stream, bool move)
 {
 	const struct weir_view *view = &stream->view;
 	struct weir_ring_view next;
 	struct weir_buffer *buffer;
-	int err;
+	int err = weir_stream_next(stream, &next);
 
-	do {
-		err = weir_stream_next(stream, &next);
-		if (err)
-			break;
-		buffer = weir_buffer_get(view->source, view->slot, view->cpu);
-		err = buffer && buffer->epoch == view->epoch
-			      ? weir_stream_take_one(stream, buffer, &next, move)
-			      : -EAGAIN;
-		weir_buffer_put(buffer);
-		if (err)
-			weir_stream_drop(stream);
-	} while (err == -ESTALE && !fatal_signal_pending(current));
 	if (err)
-		return err == -ESTALE ? -EAGAIN : err;
-	WRITE_ONCE(stream->held.size, next.end - next.begin);
-	stream->got.end = 0;
-	weir_stream_consume(stream, next.end);
-	return 0;
+		return err;
+	buffer = weir_buffer_get(view->source, view->slot, view->cpu);
+	err = buffer && buffer->epoch == view->epoch
+		      ? weir_stream_take_one(stream, buffer, &next, move)
+		      : -ESTALE;
+	if (!err)
+		WRITE_ONCE(stream->held.size, next.end - next.begin);
+	else
+		weir_stream_drop(stream);
+	if (!err || !buffer) {
+		stream->got.end = 0;
+		weir_stream_consume(stream, next.end);
+	}
+	weir_buffer_put(buffer);
+	return err;
 }
 
 /* ---- giving out ------------------------------------------------------------------------------ */
 
+/* Who does not wait looks so often again. */
+#define WEIR_STREAM_TRIES 64
+
 /* Holds a sub-buffer, with stream->lock held: 1; 0 at the end; -errno. */
 static int weir_stream_hold(struct weir_stream *stream, bool nonblock, bool move)
 {
+	unsigned int tries = 0;
 	int err;
 
 	for (;;) {
@@ -210,6 +226,14 @@ static int weir_stream_hold(struct weir_stream *stream, bool nonblock, bool move
 		if (!err)
 			return 1;
 		mutex_unlock(&stream->lock);
+		if (err == -ESTALE) {
+			if (signal_pending(current))
+				return -ERESTARTSYS;
+			if (nonblock && ++tries == WEIR_STREAM_TRIES)
+				return -EAGAIN;
+			cond_resched();
+			continue;
+		}
 		if (err != -EAGAIN)
 			return err;
 		if (over)

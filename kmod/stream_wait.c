@@ -91,7 +91,8 @@ __poll_t weir_stream_poll(struct file *file, poll_table *wait)
 		mask |= EPOLLHUP;
 	if (READ_ONCE(stream->held.size) || !weir_stream_next(stream, &next))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (!mask && !poll_does_not_wait(wait))
+	/* epoll gives its queue once, whatever is there at that moment */
+	if (!poll_does_not_wait(wait))
 		weir_stream_watch(stream);
 	return mask;
 }

@@ -80,6 +80,8 @@ int weir_pages_room(struct weir_pages *pages, u32 index);
 struct page *weir_pages_get(const struct weir_pages *pages, u32 index); /* NULL: not made */
 struct page *weir_pages_make(struct weir_pages *pages, u32 index); /* NULL: no memory, a limit */
 void weir_pages_set(struct weir_pages *pages, u32 index, struct page *page);
+bool weir_pages_charge(struct weir_user *user, long pages);
+void weir_pages_uncharge(struct weir_user *user, long pages);
 struct page *weir_page_alloc(struct weir_user *user, int node);
 void weir_page_free(struct weir_user *user, struct page *page);
 
@@ -106,7 +108,9 @@ struct weir_buffer {
 	struct list_head gone;	 /* of what was taken away and is still mapped */
 	struct weir_source *source;
 	unsigned int slot, cpu;
+	u64 id;	   /* no other one's, ever */
 	u64 epoch; /* the geometry */
+	unsigned int charged; /* pages, for the list */
 	struct weir_ring *ring;
 	struct weir_relay relay;
 	struct weir_relay_cursor touched; /* source->lock */
@@ -368,6 +372,7 @@ struct weir_stream {
 	u64 position;		   /* all below was consumed */
 	struct weir_ring_view got; /* GET: [begin, end) is out; end 0: nothing is */
 	struct weir_relay_cursor cursor;
+	u64 cursor_of; /* the buffer's id */
 	struct weir_packet_pages held;
 	wait_queue_head_t *wait;   /* `own`, or that of the kernel's ring (stream_wake.c) */
 	wait_queue_head_t own;

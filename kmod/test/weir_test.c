@@ -7,6 +7,21 @@
 
 #include "cases.h"
 
+static bool fail;
+module_param(fail, bool, 0);
+MODULE_PARM_DESC(fail, "one more case, which fails: shows that loading does, too");
+
+static void weir_test_fails(void)
+{
+	if (fail)
+		weir_case_failed("this case to be asked for", __FILE__, __LINE__);
+}
+
+static const struct weir_case weir_fail_cases[] = {
+	{ "fails if it is asked to", weir_test_fails },
+	{},
+};
+
 static const struct {
 	const char *name;
 	const struct weir_case *cases;
@@ -15,6 +30,7 @@ static const struct {
 	{ "packet", weir_packet_cases },
 	{ "ring", weir_ring_cases },
 	{ "nest", weir_nest_cases },
+	{ "fail", weir_fail_cases },
 };
 
 static bool weir_test_failed;

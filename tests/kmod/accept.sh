@@ -6,7 +6,7 @@
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 : "${WEIR_GUEST_BACKEND:=kmod}"
 kmod_modules
-two='tests/mount/tree.sh tests/stress/exact.sh'
+two='tests/mount/tree.sh tests/mount/inotify.sh tests/stress/exact.sh'
 four='tests/stress/kills.sh tests/stress/read_copies.sh'
 if [ -n "$WEIR_SOAK" ]; then
 	two="$two $four tests/stress/hostile_process.sh tests/mount/status.sh tests/mount/control.sh tests/mount/memory.sh tests/mount/tools.sh"

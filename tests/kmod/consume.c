@@ -6,7 +6,9 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "stream.h"
 #include "writer.h"
@@ -232,6 +234,79 @@ static void splices(struct writer *w)
 	close(pair[0]), close(pair[1]), close(pipes[0]), close(pipes[1]), close(fd);
 }
 
+/* ---- nothing but words ------------------------------------------------------------------------*/
+
+static volatile bool stop;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A process that says it has written, and has not: its ring has no pages. */
+static void says_written(volatile struct weir_ring *ring, uint64_t epoch, uint64_t position)
+{
+	ring->claim = (position + SUBBUF - 1) & ~(SUBBUF - 1);
+	ring->position = position;
+	ring->epoch = epoch;
+}
+
+static void *says_so_on(void *arg)
+{
+	volatile struct weir_ring *ring = arg;
+	uint64_t position = ring->position, epoch = ring->epoch;
+
+	on_cpu(0);
+	while (!stop)
+		says_written(ring, epoch, position += SUBBUF);
+	return NULL;
+}
+
+/* A read that waits is ended by a signal, whatever is said meanwhile. */
+static int interrupted(int fd, char *to)
+{
+	static const struct itimerval soon = { .it_value = { .tv_usec = 100000 }, .it_interval = { .tv_usec = 100000 } };
+	ssize_t n;
+
+	setitimer(ITIMER_REAL, &soon, NULL);
+	n = read(fd, to, SUBBUF);
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	return n < 0 ? errno : 0;
+}
+
+static void nothing_written(void)
+{
+	static char packet[SUBBUF];
+	uint64_t epoch = put_trace(2, SHIFT, 3, 0);
+	struct weir_ring *ring = ring_of(a.process, 2, 0);
+	int fd = stream_of(consumer, 2, 0, epoch);
+	sigset_t alarms;
+	pthread_t thread;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
+	says_written(ring, epoch, 3 * SUBBUF + WEIR_PACKET_FIRST);
+	ok(readiness(fd, 0) == POLLIN, "a process says that there are packets, and has no page of them");
+	nonblock(fd);
+	IS_ERRNO("read", read(fd, packet, sizeof(packet)), EAGAIN);
+	ok(!readiness(fd, 0), "they have been passed over");
+	says_written(ring, epoch, 5 * SUBBUF + WEIR_PACKET_FIRST);
+	fcntl(fd, F_SETFL, 0);
+	is_u64("a read that waits is interrupted", (uint64_t)interrupted(fd, packet), EINTR);
+
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+	pthread_create(&thread, NULL, says_so_on, ring);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+	is_u64("also while it says so again and again", (uint64_t)interrupted(fd, packet), EINTR);
+	nonblock(fd);
+	IS_ERRNO("and one that does not wait comes back", read(fd, packet, sizeof(packet)), EAGAIN);
+	stop = true;
+	pthread_join(thread, NULL);
+	close(fd);
+	take_trace(2);
+}
+
 /* ---- waiting, and the end ---------------------------------------------------------------------*/
 
 static void *writes_later(void *arg)
@@ -259,6 +334,28 @@ static void waits(struct writer *w)
 	pthread_create(&thread, NULL, writes_later, w);
 	ok(readiness(fd, -1) == POLLIN, "so does a poll");
 	pthread_join(thread, NULL);
+	close(fd);
+}
+
+/* Who was told of a packet that was there when he came is told of later ones. */
+static void epolls(struct writer *w)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = stream_of(consumer, 0, 0, w->epoch), e = epoll_create1(0);
+	static char packet[SUBBUF];
+	pthread_t thread;
+
+	nonblock(fd);
+	append_until(w, (w->ring->position >> SHIFT) + 1);
+	ok(!epoll_ctl(e, EPOLL_CTL_ADD, fd, &event) && epoll_wait(e, &event, 1, 0) == 1, "epoll: a sub-buffer is there");
+	while (read(fd, packet, sizeof(packet)) > 0)
+		;
+	is_u64("it is read", (uint64_t)epoll_wait(e, &event, 1, 0), 0);
+	sleep(1); /* more than one look at who waits */
+	pthread_create(&thread, NULL, writes_later, w);
+	is_u64("what is written then is told", (uint64_t)epoll_wait(e, &event, 1, 60000), 1);
+	pthread_join(thread, NULL);
+	close(e);
 	close(fd);
 }
 
@@ -299,7 +396,9 @@ int main(void)
 	gets(&w);
 	discards();
 	splices(&w);
+	nothing_written();
 	waits(&w);
+	epolls(&w);
 	ends_here(&w);
 	return tap_end();
 }

@@ -3,7 +3,8 @@
  * fuzz: processes misuse /dev/weir in every way. Nothing is right or wrong here but that the kernel stays silent and the module
  * can be unloaded afterwards; so this only counts calls.
  *
- *   fuzz CALLS [SEED]     until so many calls have been made by all workers
+ *   fuzz CALLS [SEED [quiet]]     until so many calls have been made by all workers; quiet: no trace has events of
+ *                                 the kernel, whose code is left alone then
  *
  * Traced processes: ioctl numbers, sizes and pointers, mappings of any offset, size and kind, madvise and the like over
  * them, scribbled words, reads and splices; with threads that touch, fork and die meanwhile. One of the workers is the server
@@ -50,7 +51,7 @@ enum kind { DEVICE, CONSUMER, STREAM };
 static int fds[FDS];
 static enum kind kinds[FDS];
 static struct map maps[MAPS]; /* threads read it while it changes: they may fault */
-static bool is_server;
+static bool is_server, quiet;
 
 static uint64_t rnd(void)
 {
@@ -332,11 +333,13 @@ static long call_write(void)
 									   (uint32_t)below(4) << 10);
 		shared->epoch[slot] = config.slot[slot].epoch;
 		config.slot[slot].flags = (uint32_t)below(4);
-		config.slot[slot].kernel = one_in(2) ? rnd() & rnd() : 0;
+		config.slot[slot].kernel = one_in(2) && !quiet ? rnd() & rnd() : 0;
 		if (!one_in(20))
 			return write(fds[0], &config, sizeof(config));
 		bad_config = config;
 		((uint64_t *)&bad_config)[below(sizeof(bad_config) / 8)] = odd_number();
+		for (slot = 0; quiet && slot < WEIR_SLOTS; slot++)
+			bad_config.slot[slot].kernel = 0;
 		return write(fds[0], &bad_config, sizeof(bad_config));
 	}
 	return write(any_fd(), one_in(8) ? any_address() : (char *)&config, one_in(2) ? sizeof(config) : odd_number());
@@ -650,10 +653,11 @@ int main(int argc, char **argv)
 	unsigned int number = 0, i;
 	int running = 0, died = 0, status;
 
-	if (argc < 2 || argc > 3) {
-		fprintf(stderr, "usage: fuzz CALLS [SEED]\n");
+	if (argc < 2 || argc > 4) {
+		fprintf(stderr, "usage: fuzz CALLS [SEED [quiet]]\n");
 		return 2;
 	}
+	quiet = argc > 3;
 	wanted = strtoul(argv[1], NULL, 0);
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)time(NULL) * 1000003 ^ (uint64_t)getpid();
 	printf("# fuzz %lu %llu\n", wanted, (unsigned long long)seed);

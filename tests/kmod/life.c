@@ -3,7 +3,9 @@
  * and go meanwhile; limits. */
 #define _GNU_SOURCE
 #include <grp.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "device.h"
 
@@ -90,6 +92,30 @@ static void first_touch(void)
 	close(consumer);
 	ok(parameter_becomes("pages", none), "then all its pages go");
 	take_trace(0);
+}
+
+/* A large ring's list of pages is memory, too, and its user's. */
+static void lists(void)
+{
+	const size_t ring = 4ul << 20;
+	long none = parameter("pages"), attached, touched;
+	struct weir_dev_process p;
+	struct attach a;
+	int consumer;
+
+	put_trace(0, 20, 2, 0);
+	if (attach(&a, ring))
+		bail("attach");
+	consumer = next_process(getpid(), &p);
+	attached = parameter("pages");
+	touch(bytes_of(&a, 0, 0), 1, 'l');
+	touched = parameter("pages");
+	ok(touched - attached >= 1 + (long)(ring / PAGE * 32 / PAGE), "one byte of a ring of %zu pages counts as %ld", ring / PAGE,
+	   touched - attached);
+	detach(&a);
+	close(consumer);
+	take_trace(0);
+	ok(parameter_becomes("pages", none), "and all of it goes");
 }
 
 /* Where no trace is, a process may write what it likes. */
@@ -356,6 +382,77 @@ static void exit_with_data(void)
 	take_trace(0);
 }
 
+/* ---- who pays ---------------------------------------------------------------------------------*/
+
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		bail(path);
+	close(fd);
+}
+
+static long number_in(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		bail(path);
+	close(fd);
+	return atol(text);
+}
+
+#define CGROUP "/tmp/cgroup"
+
+static void writes_in_cgroup(void)
+{
+	unsigned int slot;
+
+	put(CGROUP "/weir/cgroup.procs", "0");
+	if (attach(&inherited, STRIDE))
+		_exit(97);
+	child_waits();
+	for (slot = 0; slot < WEIR_SLOTS; slot++)
+		touch(bytes_of(&inherited, slot, 0), STRIDE / PAGE, 'm');
+	if (write(say_fd, "+", 1) != 1)
+		_exit(98);
+	child_waits();
+}
+
+/* The pages that a process's writing makes are its cgroup's. */
+static void charged(void)
+{
+	long before, after, pages = WEIR_SLOTS * (long)(STRIDE / PAGE);
+	unsigned int slot;
+	pid_t pid;
+	char c;
+
+	mkdir(CGROUP, 0755);
+	if (mount("none", CGROUP, "cgroup2", 0, NULL))
+		bail("cgroup2");
+	put(CGROUP "/cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP "/weir", 0755))
+		bail("a cgroup");
+	for (slot = 0; slot < WEIR_SLOTS; slot++)
+		put_trace(slot, SUBBUF_SHIFT, COUNT_SHIFT, 0);
+	pid = child(writes_in_cgroup);
+	before = number_in(CGROUP "/weir/memory.current");
+	if (write(say_fd, "+", 1) != 1 || read(hear_fd, &c, 1) != 1)
+		bail("the child writes");
+	after = number_in(CGROUP "/weir/memory.current");
+	ok(after - before >= pages * (long)PAGE, "%ld pages are charged to the process's cgroup (%ld bytes)", pages, after - before);
+	if (read(hear_fd, &c, 1) != 1)
+		bail("the child waits");
+	is_u64("it ends well", child_goes_on(pid), 0);
+	for (slot = 0; slot < WEIR_SLOTS; slot++)
+		take_trace(slot);
+	while (rmdir(CGROUP "/weir") && errno == EBUSY)
+		usleep(10000);
+	umount(CGROUP);
+}
+
 /* ---- limits, rights ---------------------------------------------------------------------------*/
 
 static void attaches(void)
@@ -436,12 +533,14 @@ int main(void)
 {
 	serve();
 	first_touch();
+	lists();
 	no_trace();
 	new_trace();
 	fork_shares();
 	exec_ends();
 	exit_before_switch();
 	exit_with_data();
+	charged();
 	limits();
 	rights();
 	close(server_fd);

@@ -6,7 +6,8 @@
 #
 # Misuse enables and disables events all the time, and the kernel patches its code for each. Now and then QEMU, with a
 # thread a CPU, goes on executing the breakpoint that stood there meanwhile, and both CPUs lock up at it (in
-# syscall_trace_enter; on 6.12 an oops in __schedule; no function of the module's in sight). So that guest's CPUs take turns.
+# syscall_trace_enter; on 6.12 an oops in __schedule; no function of the module's in sight). So that guest's CPUs take turns;
+# in another one, where the kernel's events stay off, they run beside each other.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 kmod_modules
 kmod_programs mapping life consume switched moves latch fuzz uses raw_irq
@@ -32,7 +33,11 @@ END
 cat >"$tmp/misuse" <<END
 busybox insmod weir.ko && ./fuzzes $calls $seed
 END
+cat >"$tmp/beside" <<END
+busybox insmod weir.ko && ./fuzzes $calls $((seed + 1000000)) quiet
+END
 files=("${modules[@]}" "$kmod"/guest/{one,load,ktap,fuzzes} "$tmp"/programs/*)
 guard=${WEIR_GUARD:-$([ -n "$WEIR_SOAK" ] && echo 20000 || echo 880)}
 boots "$cpus CPUs" -c "$cpus" -t "$guard" -w 'weir: relay: random access' "$tmp/run" "${files[@]}"
 boots "$cpus CPUs, misuse" -s -c "$cpus" -t "$guard" "$tmp/misuse" "${files[@]}"
+boots "$cpus CPUs at once, misuse" -c "$cpus" -t "$guard" "$tmp/beside" "${files[@]}"
