@@ -293,7 +293,8 @@ struct weir_attach {
  * EPOLLIN | EPOLLHUP when the process has ended. Its memory stays as long as the descriptor.
  *
  * WEIR_IOC_STREAM on that returns a descriptor of one ring: read(2) and splice(2) consume whole sub-buffers,
- * poll(2), mmap(2) of the ring read-only at offset 0, and the WEIR_IOC_SUBBUF_ calls.
+ * poll(2), mmap(2) of the ring read-only at offset 0, and the WEIR_IOC_SUBBUF_ calls. Sub-buffers that a process says to
+ * have written while it has no page of the ring (it was refused them, or never wrote) are passed over by read and splice.
  */
 #define WEIR_DEVICE "/dev/weir"
 #define WEIR_DEV_CONTROL 0ull
