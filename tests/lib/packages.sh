@@ -7,7 +7,7 @@ TEST_PACKAGES=(babeltrace2 clang gdb git inotify-tools less libcmocka-dev libkdu
 BENCH_PACKAGES=(debootstrap gnuplot-nox liblttng-ust-dev lttng-tools)
 # the core is compiled for a kernel, too; the module runs in emulated machines (the kernel itself: tests/kmod/kernel)
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||
-	TEST_PACKAGES+=(linux-headers-cloud-amd64 qemu-system-x86 busybox-static cpio)
+	TEST_PACKAGES+=(linux-headers-cloud-amd64 sparse qemu-system-x86 busybox-static cpio)
 
 install_packages() {	# PACKAGE...: those that are missing; says so if it cannot
 	local p missing=() sudo=()
