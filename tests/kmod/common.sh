@@ -24,6 +24,9 @@ guest_tree() {
 		$CC "${flags[@]}" -fPIC -shared -o "$files/programs/read_plugin" "$top_srcdir/tests/stress/read_plugin.c" &&
 		$CC "${flags[@]}" -o "$files/programs/paced" "$top_srcdir/tests/record/paced.c" &&
 		$CC "${flags[@]}" -o "$files/programs/ping" "$top_srcdir/tests/mount/ping.c" -ldl &&
+		$CC "${flags[@]}" -o "$files/programs/inotify" "$top_srcdir/tests/mount/inotify.c" &&
+		$CC "${flags[@]}" -o "$files/programs/more" "$top_srcdir/tests/mount/more.c" -ldl &&
+		$CC "${flags[@]}" -fPIC -shared -DLIBRARY -o "$files/programs/libmore.so" "$top_srcdir/tests/mount/more.c" &&
 		cp "$files/programs/plugin_c.so" "$files/programs/plugin.so" || return
 	make -s -C "$top_builddir" tests/mount/tick tests/live/asks tests/live/lively >/dev/null || return
 	cp "$kmod"/guest/{cc,tests} "$files/bin/" && cp "$kmod/guest/cc" "$files/bin/c++" &&
