@@ -13,7 +13,7 @@ kmod_modules
 kmod_programs mapping life consume switched moves latch fuzz uses raw_irq
 cpus=${WEIR_CPUS:-2}
 calls=${WEIR_FUZZ_CALLS:-$([ -n "$WEIR_SOAK" ] && echo 1000000 || echo 10000)}
-loads=${WEIR_LOADS:-$([ -n "$WEIR_SOAK" ] && echo 100 || echo 10)}
+loads=${WEIR_LOADS:-$([ -n "$WEIR_SOAK" ] && echo 100 || echo 40)}
 seed=${WEIR_SEED:-$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')}
 
 cat >"$tmp/run" <<END
