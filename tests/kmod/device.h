@@ -78,29 +78,41 @@ static inline void __attribute__((noreturn)) bail(const char *what)
 
 #define PARAMETERS "/sys/module/weir/parameters/"
 
-static inline long parameter(const char *name)
+static inline long number_in(const char *path)
 {
-	char path[128], text[32] = "";
-	int fd;
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_RDONLY);
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		bail(path);
 	close(fd);
 	return atol(text);
 }
 
-static inline void parameter_set(const char *name, long value)
+static inline void put(const char *path, const char *text)
 {
-	char path[128];
-	int fd;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || dprintf(fd, "%ld", value) <= 0)
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		bail(path);
 	close(fd);
+}
+
+static inline long parameter(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	return number_in(path);
+}
+
+static inline void parameter_set(const char *name, long value)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	snprintf(text, sizeof(text), "%ld", value);
+	put(path, text);
 }
 
 /* What is freed is freed by workers and after grace periods: 60 s is the hang guard. */
