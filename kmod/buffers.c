@@ -9,6 +9,8 @@
  * Pages are made by weir_buffer_populate(), in process context. A writer that comes upon a page
  * that was not made gets none: it may be an interrupt.
  */
+#include <linux/bitmap.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 
@@ -70,13 +72,52 @@ struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset)
 	return weir_pages_get(&buffer->pages, weir_buffer_index(offset));
 }
 
+static unsigned long weir_buffer_subbuf(const struct weir_buffer *buffer, size_t offset)
+{
+	return offset >> weir_epoch_subbuf_shift(buffer->epoch);
+}
+
+/* Whether a sub-buffer of a process has lacked a page, for good. Context: any, with a reference. */
+bool weir_buffer_refused(const struct weir_buffer *buffer, size_t offset)
+{
+	return test_bit(weir_buffer_subbuf(buffer, offset), buffer->refused);
+}
+
+/**
+ * weir_buffer_refuse() - a sub-buffer lacks a page: it holds no packet any more, in no lap
+ * @buffer: of a process
+ * @offset: of the page, inside the ring
+ *
+ * A record that goes on in the sink would be read as half of it and zeros. So the header goes there,
+ * too, from now on, and what was written of it says that it is none. Whoever has sampled the ring
+ * before finds all bytes that were complete then: they precede the page.
+ *
+ * Context: source->lock, in the fault of who writes there.
+ */
+void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset)
+{
+	unsigned long subbuf = weir_buffer_subbuf(buffer, offset);
+	size_t start = subbuf << weir_epoch_subbuf_shift(buffer->epoch);
+	struct page *page = weir_buffer_page(buffer, start);
+	struct weir_packet *header;
+
+	if (test_and_set_bit(subbuf, buffer->refused) || !page)
+		return;
+	wait_on_page_locked(page); /* who found it is putting it into a page table */
+	weir_zap_process(buffer->source,
+			 weir_buffers_offset(buffer->source, buffer->slot, buffer->cpu) + start,
+			 PAGE_SIZE);
+	header = page_address(page);
+	WRITE_ONCE(header->magic, 0);
+}
+
 /**
  * weir_buffer_populate() - make the page that holds an offset
  * @buffer: the buffer
  * @offset: any
  *
  * Context: source->lock.
- * Return: the page, or NULL: outside, or none can be had.
+ * Return: the page, or NULL: outside, in a sub-buffer that was refused one, or none can be had.
  */
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset)
 {
@@ -84,6 +125,8 @@ struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset)
 	struct weir_source *source = buffer->source;
 
 	lockdep_assert_held(&source->lock);
+	if (offset >= buffer->relay.size || weir_buffer_refused(buffer, offset))
+		return NULL;
 	if (page)
 		return page;
 	WRITE_ONCE(buffer->maker, current);
@@ -135,6 +178,7 @@ static void weir_buffer_free(struct work_struct *work)
 	struct weir_buffer *buffer = container_of(work, struct weir_buffer, work);
 
 	weir_relay_destroy(&buffer->relay);
+	bitmap_free(buffer->refused);
 	weir_pages_uncharge(buffer->source->user, buffer->charged);
 	weir_pages_destroy(&buffer->pages, false);
 	weir_source_put(buffer->source);
@@ -203,8 +247,9 @@ static int weir_buffer_init(struct weir_buffer *buffer)
 	if (!weir_pages_charge(source->user, weir_buffer_list_pages(buffer)))
 		return -ENOMEM;
 	buffer->charged = weir_buffer_list_pages(buffer);
+	buffer->refused = bitmap_zalloc(weir_buffer_subbuf(buffer, size), WEIR_GFP);
 	buffer->ring = weir_source_ring_make(source, buffer->slot, buffer->cpu);
-	if (!buffer->ring)
+	if (!buffer->refused || !buffer->ring)
 		return -ENOMEM;
 	err = weir_relay_init(&buffer->relay, size, PAGE_SHIFT,
 			      weir_epoch_subbuf_shift(buffer->epoch), &weir_buffer_ops, buffer);

@@ -78,30 +78,33 @@ static int weir_control_apply(const struct weir_config *config)
 
 /* ---- what the server may write ----------------------------------------------------------------*/
 
-static bool weir_epoch_valid(u64 epoch, u64 counter)
+/*
+ * An epoch comes once, to one slot: its number is newer than all that were published before. So who
+ * finds an epoch in a ring, or a buffer of it, knows whose it is.
+ */
+static bool weir_epoch_valid(u64 epoch, u64 was, u64 counter)
 {
 	const u64 reserved = 0xf000;
 	u64 number = epoch >> WEIR_EPOCH_COUNTER_SHIFT;
 
-	if (!epoch)
+	if (!epoch || epoch == was)
 		return true;
-	return !(epoch & reserved) && number && number <= counter &&
+	return !(epoch & reserved) && number > weir_config->counter && number <= counter &&
 	       weir_epoch_subbuf_shift(epoch) >= WEIR_SUBBUF_SHIFT_MIN &&
 	       weir_epoch_ring_shift(epoch) >=
 		       weir_epoch_subbuf_shift(epoch) + WEIR_COUNT_SHIFT_MIN &&
 	       weir_epoch_ring_shift(epoch) <= WEIR_RING_SHIFT_MAX;
 }
 
-static bool weir_slot_valid(const struct weir_slot *slot, u64 counter)
+static bool weir_slot_valid(const struct weir_slot *slot, u64 was, u64 counter)
 {
-	return weir_epoch_valid(slot->epoch, counter) &&
+	return weir_epoch_valid(slot->epoch, was, counter) &&
 	       !(slot->flags & ~(WEIR_SLOT_ENABLED | WEIR_SLOT_ALL)) &&
 	       !memchr_inv(slot->reserved, 0, sizeof(slot->reserved)) &&
 	       memchr(slot->rules, 0, sizeof(slot->rules)) &&
 	       memchr(slot->processes, 0, sizeof(slot->processes));
 }
 
-/* An epoch is one trace's, ever: two slots cannot have it. */
 static bool weir_epochs_differ(const struct weir_config *config)
 {
 	unsigned int i, n;
@@ -127,7 +130,7 @@ static bool weir_config_valid(const struct weir_config *config)
 	    memchr_inv(config->reserved, 0, sizeof(config->reserved)))
 		return false;
 	for (n = 0; n < WEIR_SLOTS; n++)
-		if (!weir_slot_valid(&config->slot[n], config->counter))
+		if (!weir_slot_valid(&config->slot[n], weir_epochs[n], config->counter))
 			return false;
 	return weir_epochs_differ(config);
 }

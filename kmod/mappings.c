@@ -10,7 +10,7 @@
  *   fault     source->lock { find the page; lock it } ... into the page table ... unlocked
  *   take      source->lock { unlink } wait while the page is locked; unmap; let go
  *
- * A process is never refused a page of its regions: where there is none to be had, or nothing
+ * A process never fails to get a page of its regions: where there is none to be had, or nothing
  * belongs there, it gets the sink, a page of its own that nobody reads. A consumer gets zeros,
  * until there is a page.
  *
@@ -56,11 +56,17 @@ static struct page *weir_buffers_page(struct weir_source *source, u64 offset)
 {
 	struct weir_buffer *buffer;
 	unsigned int slot, cpu;
+	struct page *page;
 	size_t in;
 
 	weir_buffers_place(source, offset, &slot, &cpu, &in);
 	buffer = weir_buffer_make(source, slot, cpu);
-	return buffer ? weir_buffer_populate(buffer, in) : NULL;
+	if (!buffer || in >= buffer->relay.size)
+		return NULL;
+	page = weir_buffer_populate(buffer, in);
+	if (!page)
+		weir_buffer_refuse(buffer, in);
+	return page;
 }
 
 static vm_fault_t weir_process_fault(struct vm_fault *vmf)
@@ -78,6 +84,7 @@ static vm_fault_t weir_process_fault(struct vm_fault *vmf)
 		page = weir_source_page(source, (offset - WEIR_DEV_PROCESS) >> PAGE_SHIFT);
 	if (!page) {
 		page = source->sink[buffers];
+		source->sunk |= !buffers;
 		atomic_long_inc(&weir_sunk);
 	}
 	ret = weir_fault_give(vmf, page);
@@ -330,6 +337,13 @@ void weir_zap_view(struct weir_source *source, u64 offset, u64 size)
 	unmap_mapping_range(source->view->i_mapping, offset, size, 1);
 }
 
+/* The process looks again. Context: may sleep. */
+void weir_zap_process(struct weir_source *source, u64 offset, u64 size)
+{
+	if (source->inode && atomic_read(&source->mappings))
+		unmap_mapping_range(source->inode->i_mapping, offset, size, 1);
+}
+
 /* Nobody has pages of a slot's rings any more. Context: may sleep. */
 void weir_zap_slot(struct weir_source *source, unsigned int slot)
 {
@@ -337,10 +351,15 @@ void weir_zap_slot(struct weir_source *source, unsigned int slot)
 
 	if (!size)
 		return;
-	if (source->inode && atomic_read(&source->mappings))
-		unmap_mapping_range(source->inode->i_mapping, WEIR_DEV_BUFFERS + slot * size, size,
-				    1);
+	weir_zap_process(source, WEIR_DEV_BUFFERS + slot * size, size);
 	weir_zap_view(source, WEIR_DEV_BUFFERS + slot * size, size);
+}
+
+/* The process looks again for its rings' words. The schema log stays: what it has said of it is so. */
+void weir_zap_words(struct weir_source *source)
+{
+	weir_zap_process(source, WEIR_DEV_PROCESS + WEIR_RINGS_OFFSET,
+			 weir_schema_offset(weir_nr_cpus()) - WEIR_RINGS_OFFSET);
 }
 
 /* ---- load, unload ---------------------------------------------------------------------------- */

@@ -318,6 +318,7 @@ static void weir_source_settle(struct weir_source *source, struct list_head *gon
 			if (page)
 				wait_on_page_locked(page);
 		}
+	wait_on_page_locked(source->sink[0]);
 	wait_on_page_locked(source->sink[1]);
 }
 
@@ -329,11 +330,16 @@ static void weir_source_recycle_one(struct weir_source *source, u32 slots)
 {
 	LIST_HEAD(gone);
 	unsigned int n;
+	bool sunk;
 
 	mutex_lock(&source->lock);
 	weir_buffers_take(source, &gone, false);
+	sunk = source->sunk;
+	source->sunk = false;
 	mutex_unlock(&source->lock);
 	weir_source_settle(source, &gone);
+	if (sunk)
+		weir_zap_words(source);
 	for (n = 0; n < WEIR_SLOTS; n++)
 		if (slots & BIT(n))
 			weir_zap_slot(source, n);
@@ -344,7 +350,8 @@ static void weir_source_recycle_one(struct weir_source *source, u32 slots)
  * weir_source_recycle() - let all sources forget what slots held
  * @slots: bits of the slots whose epoch has changed; weir_slot_epoch() is the new one
  *
- * Also the sink leaves them, so that a process that goes on there gets pages of the new epoch.
+ * Also the sink leaves them, so that a process that goes on there gets pages of the new epoch, and
+ * words of rings if it was refused those.
  *
  * Context: weir_control_lock.
  */

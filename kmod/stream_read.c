@@ -173,9 +173,9 @@ static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *
  * @stream: one that holds nothing
  * @move: pages may be moved
  *
- * What is overwritten while it is copied is left for the next one. A ring whose process has moved its
- * position, but has no pages (they were refused, or it never wrote), has nothing to give: that is
- * passed over.
+ * What is overwritten while it is copied is left for the next one. Where the process has moved its
+ * position, but has not all pages (they were refused, or it never wrote), there is nothing to give:
+ * that is passed over.
  *
  * Context: stream->lock.
  * Return: 0; -EAGAIN there is none; -ESTALE it has gone, look again: the process may make that so
@@ -190,15 +190,18 @@ int weir_stream_take(struct weir_stream *stream, bool move)
 
 	if (err)
 		return err;
+	if (weir_stream_lacks(stream, &next)) {
+		weir_stream_consume(stream, next.end);
+		return -ESTALE;
+	}
 	buffer = weir_buffer_get(view->source, view->slot, view->cpu);
 	err = buffer && buffer->epoch == view->epoch
 		      ? weir_stream_take_one(stream, buffer, &next, move)
 		      : -ESTALE;
-	if (!err)
-		WRITE_ONCE(stream->held.size, next.end - next.begin);
-	else
+	if (err) {
 		weir_stream_drop(stream);
-	if (!err || !buffer) {
+	} else {
+		WRITE_ONCE(stream->held.size, next.end - next.begin);
 		stream->got.end = 0;
 		weir_stream_consume(stream, next.end);
 	}

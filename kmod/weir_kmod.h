@@ -114,6 +114,7 @@ struct weir_buffer {
 	struct weir_ring *ring;
 	struct weir_relay relay;
 	struct weir_relay_cursor touched; /* source->lock */
+	unsigned long *refused;		  /* sub-buffers that have lacked a page */
 	struct task_struct *maker;	  /* who makes pages now */
 	struct weir_pages pages;	  /* as the relay's list has them, by number */
 	struct weir_writer writer ____cacheline_aligned;
@@ -127,6 +128,8 @@ struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int sl
 void weir_buffer_put(struct weir_buffer *buffer);
 struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset);
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset);
+bool weir_buffer_refused(const struct weir_buffer *buffer, size_t offset);
+void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset);
 void weir_buffer_read(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
 		      void *dst, size_t len);
 void weir_buffer_move(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
@@ -224,6 +227,7 @@ struct weir_source {
 	struct weir_pages process;	   /* the region WEIR_DEV_PROCESS */
 	struct weir_buffer __rcu **buffer; /* [slot][cpu] */
 	struct page *sink[2]; /* where a process writes what cannot be kept: of each region */
+	bool sunk; /* sink[0] was given; lock */
 	struct mutex switching;
 	unsigned long *streams; /* rings that have one; weir_source_lock */
 
@@ -286,6 +290,8 @@ int weir_map_process(struct weir_source *source, struct vm_area_struct *vma);
 int weir_map_view(const struct weir_view *view, struct vm_area_struct *vma);
 void weir_zap_view(struct weir_source *source, u64 offset, u64 size);
 void weir_zap_slot(struct weir_source *source, unsigned int slot);
+void weir_zap_words(struct weir_source *source);
+void weir_zap_process(struct weir_source *source, u64 offset, u64 size);
 int weir_mappings_init(void);
 void weir_mappings_exit(void);
 
@@ -380,6 +386,7 @@ struct weir_stream {
 };
 
 bool weir_stream_ready(struct weir_stream *stream);
+bool weir_stream_lacks(const struct weir_stream *stream, const struct weir_ring_view *next);
 int weir_stream_next(struct weir_stream *stream, struct weir_ring_view *next);
 void weir_stream_consume(struct weir_stream *stream, u64 position);
 bool weir_stream_over(const struct weir_stream *stream);

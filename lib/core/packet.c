@@ -81,7 +81,8 @@ static bool weir_packet_walk(struct weir_packet_stream *stream, const u8 *data, 
  * @open: the writer may still append: the content is all that is there
  *
  * A switch without a record seals a packet that is open to who finds the ring's end at its end: then, too, the
- * header says where the records end. It may also have been sealed after it was sampled.
+ * header says where the records end. It may also have been sealed after it was sampled. Without its magic it is
+ * none: nobody wrote it, or the module took that away, since pages lack behind it (kmod/buffers.c).
  *
  * Return: bytes from the packet's begin; 0 if the header cannot be right.
  */
@@ -90,6 +91,8 @@ size_t weir_packet_content(const struct weir_packet_stream *stream,
 {
 	u64 bits = header->content_size;
 
+	if (header->magic != WEIR_CTF_MAGIC)
+		return 0;
 	if (open && (!bits || bits > (u64)len * 8))
 		bits = (u64)len * 8;
 	if (header->timestamp_begin < stream->time || header->timestamp_begin > stream->latest)

@@ -71,7 +71,7 @@ static void packet_put(struct packet_world *world, const void *src, size_t len)
 
 static void packet_open(struct packet_world *world, u64 begin)
 {
-	struct weir_packet header = { .timestamp_begin = begin, .events_discarded = 7 };
+	struct weir_packet header = { .magic = WEIR_CTF_MAGIC, .timestamp_begin = begin, .events_discarded = 7 };
 
 	memset(world->data, 0xee, SIZE);
 	memcpy(world->data, &header, sizeof(header));

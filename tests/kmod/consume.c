@@ -18,53 +18,12 @@ static int consumer;
 
 /* ---- a writer ---------------------------------------------------------------------------------*/
 
-struct writer {
-	struct weir_relay relay;
-	struct weir_ring *ring;
-	uint64_t epoch, number;
-};
-
-static void writer_init(struct writer *w, unsigned int slot, uint64_t epoch)
-{
-	memset(w, 0, sizeof(*w));
-	w->ring = ring_of(a.process, slot, 0);
-	w->epoch = epoch;
-	writer_map(&w->relay, &a, slot, epoch);
-}
-
-/* A record of 32 bytes that counts. 0 or -errno. */
-static int append(struct writer *w)
-{
-	uint64_t now = clock_now();
-	uint64_t record[4] = { now << WEIR_TIME_SHIFT, w->number, ~w->number, w->number * 3 };
-	int err = weir_ring_append_locked(w->ring, &w->relay, w->epoch, 0, now, record, sizeof(record));
-
-	w->number += !err;
-	return err;
-}
-
 /* So many that the ring stands in the n-th packet. */
 static void append_until(struct writer *w, uint64_t n)
 {
 	while (w->ring->position >> 63 || w->ring->position <= n << SHIFT)
 		if (append(w))
 			bail("append");
-}
-
-/* The records of a packet count on from *number: how many. */
-static unsigned int records(const char *packet, size_t size, uint64_t *number)
-{
-	uint64_t record[4];
-	unsigned int n = 0;
-	size_t offset;
-
-	for (offset = WEIR_PACKET_FIRST; offset + sizeof(record) <= size; offset += sizeof(record), n++) {
-		memcpy(record, packet + offset, sizeof(record));
-		if (record[1] != *number || record[2] != ~*number)
-			return 0;
-		++*number;
-	}
-	return n;
 }
 
 /* ---- read, poll, SWITCH, GET, PUT -------------------------------------------------------------*/
@@ -176,7 +135,7 @@ static void discards(void)
 	int fd = stream_of(consumer, 1, 0, epoch), i;
 	struct writer w;
 
-	writer_init(&w, 1, epoch);
+	writer_begin(&w, &a, 1, 0, epoch);
 	while (!append(&w))
 		;
 	is_u64("discard: a full ring", w.ring->position, RING - (RING - WEIR_PACKET_FIRST) % 32);
@@ -307,6 +266,55 @@ static void nothing_written(void)
 	take_trace(2);
 }
 
+/* ---- a process at its user's limit ------------------------------------------------------------*/
+
+#define MUCH_SHIFT 16
+#define MUCH (1ul << MUCH_SHIFT)
+#define MUCH_COUNT 16u
+
+/* Whether it is one, whose records count. */
+static bool whole(const char *packet)
+{
+	size_t size = content(packet);
+	uint64_t number;
+
+	memcpy(&number, packet + WEIR_PACKET_FIRST + 8, sizeof(number));
+	return ((const struct weir_packet *)packet)->magic == WEIR_CTF_MAGIC && size <= MUCH &&
+	       records(packet, size, &number) == (size - WEIR_PACKET_FIRST) / 32;
+}
+
+/* It lacks pages in the middle of a sub-buffer, and goes on for laps: what is given out is whole. */
+static void at_the_limit(void)
+{
+	static char packet[MUCH];
+	long mib = parameter("user_max_mib"), refused = parameter("refused");
+	uint64_t epoch = put_trace(4, MUCH_SHIFT, 4, 0);
+	int fd = stream_of(consumer, 4, 0, epoch);
+	struct weir_dev_subbuf got = { 0 };
+	unsigned int n = 0, bad = 0;
+	const char *map;
+	struct writer w;
+
+	writer_begin(&w, &a, 4, 0, epoch);
+	parameter_set("user_max_mib", 1);
+	while (w.ring->position >> 63 || w.ring->position < 3 * MUCH_COUNT * MUCH)
+		append(&w);
+	ok(parameter("refused") > refused, "a process at its limit lacks pages");
+	nonblock(fd);
+	map = region(fd, 0, MUCH_COUNT * MUCH, PROT_READ);
+	IS_ERRNO("GET", ioctl(fd, WEIR_IOC_SUBBUF_GET, &got), 0);
+	ok(map != MAP_FAILED && whole(map + got.offset), "what it gets is a packet, and whole");
+	IS_ERRNO("PUT", ioctl(fd, WEIR_IOC_SUBBUF_PUT, &got), 0);
+	for (; take(fd, packet, MUCH) == MUCH; n++)
+		bad += !whole(packet);
+	is_u64("and all that is read", bad, 0);
+	ok(n && n < MUCH_COUNT - 2, "which is not as much as was written (%u)", n);
+	parameter_set("user_max_mib", mib);
+	munmap((void *)map, MUCH_COUNT * MUCH);
+	close(fd);
+	take_trace(4);
+}
+
 /* ---- waiting, and the end ---------------------------------------------------------------------*/
 
 static void *writes_later(void *arg)
@@ -390,13 +398,14 @@ int main(void)
 	if (attach(&a, STRIDE))
 		bail("attach");
 	consumer = next_process(getpid(), &p);
-	writer_init(&w, 0, epoch);
+	writer_begin(&w, &a, 0, 0, epoch);
 	opens(epoch);
 	reads(&w);
 	gets(&w);
 	discards();
 	splices(&w);
 	nothing_written();
+	at_the_limit();
 	waits(&w);
 	epolls(&w);
 	ends_here(&w);

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 
 #include <weir/consumer.h>
 
@@ -18,40 +17,15 @@
 #define RING (8 * SUBBUF)
 
 static struct attach a;
-static struct weir_relay relay;
-static struct weir_ring *ring;
-static uint64_t number;
+static struct writer writer;
 
-/* ---- a writer ---------------------------------------------------------------------------------*/
-
-static void writes(unsigned int slot, uint64_t epoch)
-{
-	number = 0;
-	ring = ring_of(a.process, slot, 0);
-	writer_map(&relay, &a, slot, epoch);
-}
-
-static int append(uint64_t epoch)
-{
-	struct timespec t;
-	uint64_t record[4] = { 0, number, ~number, 0 }, now;
-	int err;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-	record[0] = now << WEIR_TIME_SHIFT;
-	err = weir_ring_append_locked(ring, &relay, epoch, 0, now, record, sizeof(record));
-	number += !err;
-	return err;
-}
-
-static int append_laps(uint64_t epoch, unsigned int laps)
+static int append_laps(unsigned int laps)
 {
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; !err && i < laps * RING / 32; i++)
-		err = append(epoch);
+		err = append(&writer);
 	return err;
 }
 
@@ -92,13 +66,13 @@ static void discards(int process)
 	const void *view = weir_consumer_map(stream, epoch);
 	struct weir_dev_subbuf held, subbuf;
 
-	writes(0, epoch);
+	writer_begin(&writer, &a, 0, 0, epoch);
 	is_u64("GET of nothing", (uint64_t)-weir_consumer_get(stream, &subbuf), EAGAIN);
 	is_u64("a second stream", (uint64_t)-weir_consumer_stream(process, 0, 0, epoch), EBUSY);
-	ok(view && append_laps(epoch, 2), "discard: the ring is full, the writer goes on without");
+	ok(view && append_laps(2), "discard: the ring is full, the writer goes on without");
 	dies_holding(stream, &held);
-	at_death = number;
-	ok(append(epoch) && number == at_death, "what is held is not overwritten");
+	at_death = writer.number;
+	ok(append(&writer) && writer.number == at_death, "what is held is not overwritten");
 	is_u64("PUT of what was not taken",
 	       (uint64_t)-weir_consumer_put(stream, &(struct weir_dev_subbuf){ .begin = SUBBUF }),
 	       EINVAL);
@@ -113,7 +87,7 @@ static void discards(int process)
 	}
 	is_u64("all that was whole comes, once", (uint64_t)n, 7);
 	ok(subbuf.lost > 0, "what was lost is counted");
-	ok(!append(epoch), "then the writer has room again");
+	ok(!append(&writer), "then the writer has room again");
 	close(stream);
 	munmap((void *)view, RING);
 }
@@ -124,10 +98,10 @@ static void overwrites(int process)
 	int stream = weir_consumer_stream(process, 1, 0, epoch);
 	struct weir_dev_subbuf held, subbuf;
 
-	writes(1, epoch);
-	ok(!append_laps(epoch, 1), "overwrite: a lap");
+	writer_begin(&writer, &a, 1, 0, epoch);
+	ok(!append_laps(1), "overwrite: a lap");
 	dies_holding(stream, &held);
-	ok(!append_laps(epoch, 3), "the writer does not wait for the dead");
+	ok(!append_laps(3), "the writer does not wait for the dead");
 	is_u64("PUT in its place: it was overwritten", (uint64_t)-weir_consumer_put(stream, &held),
 	       ESTALE);
 	ok(!weir_consumer_get(stream, &subbuf) && subbuf.begin > held.begin,
@@ -139,7 +113,7 @@ static void overwrites(int process)
 	ok(stream >= 0, "the last descriptor is closed: another may come");
 	ok(!weir_consumer_get(stream, &subbuf) && subbuf.begin == held.begin,
 	   "and begins with the oldest, consumed or not");
-	ok(!weir_consumer_snapshot(stream, &subbuf) && subbuf.end == ring->position,
+	ok(!weir_consumer_snapshot(stream, &subbuf) && subbuf.end == writer.ring->position,
 	   "SNAPSHOT: all, the open packet included");
 	close(stream);
 }

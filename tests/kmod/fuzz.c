@@ -334,8 +334,13 @@ static long call_write(void)
 		shared->epoch[slot] = config.slot[slot].epoch;
 		config.slot[slot].flags = (uint32_t)below(4);
 		config.slot[slot].kernel = one_in(2) && !quiet ? rnd() & rnd() : 0;
-		if (!one_in(20))
-			return write(fds[0], &config, sizeof(config));
+		if (!one_in(20)) {
+			long done = write(fds[0], &config, sizeof(config));
+
+			if (done < 0) /* one of the others below was taken, whose epochs are newer */
+				memset(config.slot, 0, sizeof(config.slot));
+			return done;
+		}
 		bad_config = config;
 		((uint64_t *)&bad_config)[below(sizeof(bad_config) / 8)] = odd_number();
 		for (slot = 0; quiet && slot < WEIR_SLOTS; slot++)
@@ -607,6 +612,7 @@ static void becomes_server(void)
 	struct weir_dev_serve s = { .version = WEIR_ABI_VERSION };
 
 	is_server = !ioctl(fds[0], WEIR_IOC_SERVE, &s);
+	memset(config.slot, 0, sizeof(config.slot));
 	config.server = s.server + 1;
 	config.counter = s.counter;
 	config.flags = WEIR_CONFIG_DEVICE;

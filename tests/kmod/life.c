@@ -177,6 +177,37 @@ static void new_trace(void)
 	close(consumer);
 }
 
+/* Whoever knows an epoch knows one trace: none comes back, nor goes to two slots. */
+static void once(void)
+{
+	uint64_t first, second, generation;
+	struct weir_dev_process p;
+	struct attach a;
+
+	if (attach(&a, STRIDE))
+		bail("attach");
+	close(next_process(getpid(), &p));
+	first = put_trace(0, SUBBUF_SHIFT, COUNT_SHIFT, 0);
+	second = put_trace(0, SUBBUF_SHIFT, COUNT_SHIFT, 0);
+	generation = a.control->generation;
+	config.slot[0].epoch = first;
+	IS_ERRNO("an epoch that was there before", write(server_fd, &config, sizeof(config)), EINVAL);
+	config.slot[0].epoch = second;
+	config.slot[1].epoch = first;
+	IS_ERRNO("nor in another slot", write(server_fd, &config, sizeof(config)), EINVAL);
+	config.slot[1].epoch = second;
+	IS_ERRNO("one in two slots", write(server_fd, &config, sizeof(config)), EINVAL);
+	config.slot[0].epoch = 0;
+	IS_ERRNO("or in one after the other", write(server_fd, &config, sizeof(config)), EINVAL);
+	is_u64("nothing of that was published", a.control->generation, generation);
+	config.slot[0].epoch = second;
+	config.slot[1].epoch = 0;
+	publish();
+	ok(a.control->generation != generation, "what stays may stay");
+	detach(&a);
+	take_trace(0);
+}
+
 /* ---- fork, exec, exit -------------------------------------------------------------------------*/
 
 static int say_fd, hear_fd; /* between this process and its child */
@@ -434,6 +465,53 @@ static void charged(void)
 
 /* ---- limits, rights ---------------------------------------------------------------------------*/
 
+/* The number that stands in the last slot's first ring's words, as a consumer reads it. */
+static uint64_t word_seen(int consumer)
+{
+	uint64_t word = ~0ull;
+
+	if (pread(consumer, &word, sizeof(word),
+		  (off_t)(WEIR_DEV_PROCESS + WEIR_RINGS_OFFSET +
+			  weir_ring_index(nr_cpus, WEIR_SLOTS - 1, 0) * sizeof(struct weir_ring))) != sizeof(word))
+		bail("pread");
+	return word;
+}
+
+/* A ring that is refused its words has them with its next epoch. */
+static void words(void)
+{
+	const unsigned int stride = 2 * STRIDE, last = WEIR_SLOTS - 1, slots = PAGE / sizeof(struct weir_ring) / (nr_cpus + 1);
+	long mib = parameter("user_max_mib"), sunk;
+	struct weir_dev_process p;
+	unsigned int slot, cpu;
+	struct attach a;
+	int consumer;
+
+	for (slot = 0; slot < slots; slot++)
+		put_trace(slot, SUBBUF_SHIFT, COUNT_SHIFT + 1, 0);
+	put_trace(last, SUBBUF_SHIFT, COUNT_SHIFT, 0);
+	if (attach(&a, stride))
+		bail("attach");
+	consumer = next_process(getpid(), &p);
+	parameter_set("user_max_mib", 1);
+	for (slot = 0; slot < slots; slot++)
+		for (cpu = 0; cpu <= nr_cpus; cpu++)
+			touch(bytes_of(&a, slot, cpu), stride / PAGE, 'w');
+	sunk = parameter("sunk");
+	ring_of(a.process, last, 0)->epoch = 4711;
+	ok(parameter("sunk") > sunk, "the words of a ring are refused");
+	is_u64("what is written there is not seen", word_seen(consumer), 0);
+	parameter_set("user_max_mib", mib);
+	put_trace(last, SUBBUF_SHIFT, COUNT_SHIFT, 0);
+	ring_of(a.process, last, 0)->epoch = 4712;
+	is_u64("there is room again, and a new epoch: it is", word_seen(consumer), 4712);
+	detach(&a);
+	close(consumer);
+	for (slot = 0; slot < slots; slot++)
+		take_trace(slot);
+	take_trace(last);
+}
+
 static void attaches(void)
 {
 	struct attach a[3];
@@ -515,11 +593,13 @@ int main(void)
 	lists();
 	no_trace();
 	new_trace();
+	once();
 	fork_shares();
 	exec_ends();
 	exit_before_switch();
 	exit_with_data();
 	charged();
+	words();
 	limits();
 	rights();
 	close(server_fd);

@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/kmod/mapping.c \
 	tests/kmod/modules \
 	tests/kmod/moves.c \
+	tests/kmod/offline.c \
 	tests/kmod/raw_irq.c \
 	tests/kmod/record_guest.sh \
 	tests/kmod/stream.h \

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The module, without a daemon: its shared cases; what may be done with its mappings; the life of processes and traces;
-# limits; the tracing control read while it is written; misuse; load and unload. Long: 1,000,000 calls of
-# misuse, 100 loads. WEIR_SEED is the first pass's of misuse.
+# limits; a CPU that goes and comes; the tracing control read while it is written; misuse; load and unload. Long:
+# 1,000,000 calls of misuse, 100 loads. WEIR_SEED is the first pass's of misuse.
 #
 # Misuse enables and disables events all the time, and the kernel patches its code for each. Now and then QEMU, with a
 # thread a CPU, goes on executing the breakpoint that stood there meanwhile, and both CPUs lock up at it (in
@@ -10,7 +10,7 @@
 # in another one, where the kernel's events stay off, they run beside each other.
 . "${top_srcdir:-.}/tests/kmod/common.sh"
 kmod_modules
-kmod_programs mapping life consume switched moves latch fuzz uses raw_irq
+kmod_programs mapping life consume switched moves offline latch fuzz uses raw_irq
 cpus=${WEIR_CPUS:-2}
 calls=${WEIR_FUZZ_CALLS:-$([ -n "$WEIR_SOAK" ] && echo 1000000 || echo 10000)}
 loads=${WEIR_LOADS:-$([ -n "$WEIR_SOAK" ] && echo 100 || echo 40)}
@@ -25,6 +25,7 @@ one life ./life
 one consume ./consume
 one switched ./switched
 one moves ./moves
+one offline ./offline
 one latch ./latch
 one raw_irq ./raw_irq weir_irq.ko
 one "all that, then" unloads

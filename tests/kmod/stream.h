@@ -14,14 +14,6 @@
 #define SUBBUF (1ul << SHIFT)
 #define RING (8 * SUBBUF)
 
-static inline uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static inline void on_cpu(int n)
 {
 	cpu_set_t cpu;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # In a guest with the module: the kernel's events in the tree, as babeltrace2 and grep see them, alone and merged with
 # those of a program.
-. "$top_srcdir/tests/lib/mount.sh"
+. "$top_srcdir/tests/live/common.sh"
 names="sched_switch sched_wakeup sched_process_fork sched_process_exec sched_process_exit irq_handler_entry irq_handler_exit
 	softirq_entry softirq_exit sys_enter sys_exit page_fault_user page_fault_kernel"
 weir_mount
@@ -48,3 +48,24 @@ wait_for grep -q 'sample:tick' "$mnt/own/kernel/text"
 like "its event" "$(grep -m 1 sample:tick "$mnt/own/kernel/text")" 'sample:tick: count=[0-9]+ cpu=[0-9]+ text="a tick of the sample"'
 like "is available" "$(cat "$mnt/own/control/available_events")" 'sample:tick \{ u32 count; i32 cpu; str text; \}'
 ok "and the module goes while a trace wants it" busybox rmmod weir_sample
+
+# a process at its user's limit: packets whose pages it was refused are empty, and counted; then there is room again
+weir_trace much subbuf_size=64K subbuf_count=64 mode=discard
+mib=$(cat /sys/module/weir/parameters/user_max_mib)
+echo 1 >/sys/module/weir/parameters/user_max_mib
+numbers() { grep -o ' n = [0-9]*' "$tmp/decoded" | cut -d' ' -f4; }
+hold asks taskset -c 0 "$asks"
+tell 100000
+settle
+ok "what a process at its limit has written is read" decode "$mnt/much"
+is "each event once, in order" "$(numbers | sort -nuc 2>&1)" ""
+ok "as long as there was room" [ "$(numbers | head -n 1)" = 1 ]
+not_ok "not all of them" [ "$(numbers | wc -l)" = 100000 ]
+like "packets without pages are counted" "$(awk '/cpu0/ { print $8 }' "$mnt/much/status")" '^[1-9][0-9]*$'
+echo "$mib" >/sys/module/weir/parameters/user_max_mib
+echo 1 >"$mnt/much/control/clear"
+tell 100000
+settle
+ok "there is room again: it is read" decode "$mnt/much"
+is "all of it" "$(numbers | sort -nu | wc -l)" 100000
+let_go

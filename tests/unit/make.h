@@ -102,7 +102,7 @@ struct make {
 
 static inline void make_open(struct make *make, u8 *data, size_t size, u64 begin, u64 discarded)
 {
-	struct weir_packet header = { .timestamp_begin = begin, .events_discarded = discarded };
+	struct weir_packet header = { .magic = WEIR_CTF_MAGIC, .timestamp_begin = begin, .events_discarded = discarded };
 
 	memset(data, 0xa5, size);
 	memcpy(data, &header, sizeof(header));

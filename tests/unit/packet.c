@@ -289,6 +289,19 @@ static void test_bad_content_size(void **state)
 	expect_cut(f, f->make.len - 1, false, 0);
 }
 
+/* Nobody has written it, or it lacks pages. */
+static void test_no_magic(void **state)
+{
+	struct fixture *f = *state;
+
+	write_packet(f, BEGIN, 0);
+	SET(f, magic, 0);
+	expect_cut(f, SIZE, false, 0);
+	write_packet(f, f->stream.time, 0);
+	SET(f, magic, 0);
+	expect_cut(f, f->make.len, true, 0);
+}
+
 static void test_bad_begin(void **state)
 {
 	struct fixture *f = *state;
@@ -437,6 +450,7 @@ static void test_fuzz_noise(void **state)
 	for (i = 0; i < 3000; i++) {
 		for (j = 0; j < SIZE; j++)
 			f->data[j] = (u8)(make_below(&seed, 2) ? 0 : make_random(&seed));
+		SET(f, magic, WEIR_CTF_MAGIC);
 		SET(f, timestamp_begin, f->stream.time);
 		make_and_decode(f, make_below(&seed, SIZE + 1), SIZE, i, i & 1);
 	}
@@ -453,6 +467,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_content_size, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_magic, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_begin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shorter_than_a_header, setup, teardown),
