@@ -120,8 +120,10 @@ int weir_kmod_open(struct weir_config *config)
  */
 void weir_kmod_publish(const struct weir_config *config)
 {
-	if (weir_kmod.server.fd >= 0)
-		weir_device->publish(weir_kmod.server.fd, config);
+	int err = weir_kmod.server.fd < 0 ? 0 : weir_device->publish(weir_kmod.server.fd, config);
+
+	if (err)
+		weir_error_add(weir_daemon.uid, "module: %s", err == -ENOMEM ? "no memory for the kernel's events" : strerror(-err));
 }
 
 /* The module tells its processes that nobody serves them, and whoever has no consumer is forgotten. */

@@ -83,14 +83,43 @@ bool weir_buffer_refused(const struct weir_buffer *buffer, size_t offset)
 	return test_bit(weir_buffer_subbuf(buffer, offset), buffer->refused);
 }
 
+/* Where the process has its ring. */
+static u64 weir_buffer_place(const struct weir_buffer *buffer)
+{
+	return weir_buffers_offset(buffer->source, buffer->slot, buffer->cpu);
+}
+
+static void weir_buffer_unmark(const struct weir_buffer *buffer, size_t start)
+{
+	struct page *page = weir_buffer_page(buffer, start);
+	struct weir_packet *header = page ? page_address(page) : NULL;
+
+	if (header)
+		WRITE_ONCE(header->magic, 0);
+}
+
+/*
+ * A process touches a ring that it has no buffer of yet. What it was given before, when none could
+ * be made, was the sink: without this it would keep that in the middle of sub-buffers that have their
+ * header. Context: source->lock, in the fault.
+ */
+void weir_buffer_begin(struct weir_buffer *buffer)
+{
+	wait_on_page_locked(buffer->source->sink[1]);
+	weir_zap_process(buffer->source, weir_buffer_place(buffer), buffer->relay.size);
+}
+
 /**
  * weir_buffer_refuse() - a sub-buffer lacks a page: it holds no packet any more, in no lap
  * @buffer: of a process
  * @offset: of the page, inside the ring
  *
- * A record that goes on in the sink would be read as half of it and zeros. So the header goes there,
- * too, from now on, and what was written of it says that it is none. Whoever has sampled the ring
- * before finds all bytes that were complete then: they precede the page.
+ * A record that goes on in the sink would be read as half of it and zeros. So the process's headers
+ * go there, too, from now on, and what was written of this one says that it is none. Whoever has
+ * sampled the ring before finds all bytes that were complete then: they precede the page.
+ *
+ *   refuse:H / switched:H   the bit, before the magic is taken away; a switch looks at the bit when it
+ *                           has written a header: whoever comes last takes the magic
  *
  * Context: source->lock, in the fault of who writes there.
  */
@@ -99,16 +128,34 @@ void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset)
 	unsigned long subbuf = weir_buffer_subbuf(buffer, offset);
 	size_t start = subbuf << weir_epoch_subbuf_shift(buffer->epoch);
 	struct page *page = weir_buffer_page(buffer, start);
-	struct weir_packet *header;
 
-	if (test_and_set_bit(subbuf, buffer->refused) || !page)
+	if (test_and_set_bit(subbuf, buffer->refused) || !page) /* refuse:H */
 		return;
 	wait_on_page_locked(page); /* who found it is putting it into a page table */
-	weir_zap_process(buffer->source,
-			 weir_buffers_offset(buffer->source, buffer->slot, buffer->cpu) + start,
-			 PAGE_SIZE);
-	header = page_address(page);
-	WRITE_ONCE(header->magic, 0);
+	weir_zap_process(buffer->source, weir_buffer_place(buffer) + start, PAGE_SIZE);
+	weir_buffer_unmark(buffer, start);
+}
+
+/* The module has written the header of the packet that ends at @position. Context: any. */
+void weir_buffer_switched(const struct weir_buffer *buffer, u64 position)
+{
+	size_t start = (position - 1) & (buffer->relay.size - 1) &
+		       ~(weir_epoch_subbuf_size(buffer->epoch) - 1);
+
+	smp_mb(); /* switched:H */
+	if (weir_buffer_refused(buffer, start))
+		weir_buffer_unmark(buffer, start);
+}
+
+/* Whether a sub-buffer's header was written, and says so. Context: any, with a reference. */
+bool weir_buffer_marked(const struct weir_buffer *buffer, size_t offset)
+{
+	size_t start = offset & ~(weir_epoch_subbuf_size(buffer->epoch) - 1);
+	struct page *page = weir_buffer_page(buffer, start);
+	const struct weir_packet *header = page ? page_address(page) : NULL;
+
+	return header && !weir_buffer_refused(buffer, start) &&
+	       READ_ONCE(header->magic) == WEIR_CTF_MAGIC;
 }
 
 /**
@@ -133,10 +180,7 @@ struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset)
 	page = weir_relay_touch(&buffer->relay, &buffer->touched, offset);
 	WRITE_ONCE(buffer->maker, NULL);
 	if (page)
-		weir_zap_view(source,
-			      weir_buffers_offset(source, buffer->slot, buffer->cpu) +
-				      (offset & PAGE_MASK),
-			      PAGE_SIZE);
+		weir_zap_view(source, weir_buffer_place(buffer) + (offset & PAGE_MASK), PAGE_SIZE);
 	return page;
 }
 
@@ -292,8 +336,8 @@ static struct weir_buffer *weir_buffer_alloc(struct weir_source *source, unsigne
  * @cpu: of the ring, in bounds
  *
  * Context: source->lock.
- * Return: the buffer, without a reference; NULL: the slot is free, its rings are larger than the
- * mapping's, or there is no memory.
+ * Return: the buffer, without a reference; NULL: the slot is free or changing, its rings are larger
+ * than the mapping's, or there is no memory.
  */
 struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int slot,
 				     unsigned int cpu)
@@ -305,6 +349,8 @@ struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int sl
 	if (buffer)
 		return buffer;
 	if (!epoch || weir_epoch_ring_size(epoch) > source->stride)
+		return NULL;
+	if (source != weir_kernel && weir_slot_changes(slot))
 		return NULL;
 	buffer = weir_buffer_alloc(source, slot, cpu, epoch);
 	if (buffer)

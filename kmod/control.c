@@ -3,6 +3,9 @@
  * control: the tracing control that all processes map, and what the server writes into it; published through the latch
  * (weir_latch.h).
  *
+ *   change:A / made:A   a slot is said to change before it has its new epoch: who makes a buffer of
+ *                       that finds it so
+ *
  * Slots that change their epoch are recycled before the new one is published: whoever writes under
  * it finds rings of its geometry. Who still writes under the old one does so into pages that are
  * reset before they count, or into the sink.
@@ -20,11 +23,18 @@ static DEFINE_MUTEX(weir_control_lock);
 static struct weir_config *weir_config; /* what was published last */
 static u64 weir_server_number;		/* the last one that was not 0 */
 static u64 weir_epochs[WEIR_SLOTS];
+static u32 weir_changing; /* slots; no process gets buffers of them */
 
 /* A slot's epoch; with source->lock held no recycling comes in between. */
 u64 weir_slot_epoch(unsigned int slot)
 {
-	return READ_ONCE(weir_epochs[slot]);
+	return smp_load_acquire(&weir_epochs[slot]); /* made:A */
+}
+
+/* Between its new epoch and the publishing of it. */
+bool weir_slot_changes(unsigned int slot)
+{
+	return READ_ONCE(weir_changing) & BIT(slot);
 }
 
 void weir_control_clock(struct weir_clock *clock)
@@ -52,15 +62,19 @@ static u32 weir_control_epochs(const struct weir_config *config)
 	unsigned int n;
 	u32 slots = 0;
 
-	for (n = 0; n < WEIR_SLOTS; n++) {
-		if (weir_epochs[n] == config->slot[n].epoch)
-			continue;
-		WRITE_ONCE(weir_epochs[n], config->slot[n].epoch);
-		slots |= BIT(n);
-	}
+	for (n = 0; n < WEIR_SLOTS; n++)
+		if (weir_epochs[n] != config->slot[n].epoch)
+			slots |= BIT(n);
+	WRITE_ONCE(weir_changing, slots);
+	for (n = 0; n < WEIR_SLOTS; n++)
+		smp_store_release(&weir_epochs[n], config->slot[n].epoch); /* change:A */
 	return slots;
 }
 
+/*
+ * Who still writes under the old epoch must not decide what the new one has: until its buffers have
+ * gone, with what they were charged for, it gets the sink; and what it got leaves it at the end.
+ */
 static int weir_control_apply(const struct weir_config *config)
 {
 	u32 slots = weir_control_epochs(config);
@@ -71,8 +85,13 @@ static int weir_control_apply(const struct weir_config *config)
 		weir_source_recycle(slots);
 	err = weir_kernel_update(weir_config);
 	weir_wake_slots(slots);
+	if (slots)
+		flush_workqueue(weir_wq);
+	WRITE_ONCE(weir_changing, 0);
 	weir_latch_publish(weir_control, weir_config);
 	weir_anchor_renew();
+	if (slots)
+		weir_source_recycle(slots);
 	return err;
 }
 

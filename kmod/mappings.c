@@ -60,7 +60,12 @@ static struct page *weir_buffers_page(struct weir_source *source, u64 offset)
 	size_t in;
 
 	weir_buffers_place(source, offset, &slot, &cpu, &in);
-	buffer = weir_buffer_make(source, slot, cpu);
+	buffer = weir_buffer_at(source, weir_ring_index(weir_nr_cpus(), slot, cpu));
+	if (!buffer) {
+		buffer = weir_buffer_make(source, slot, cpu);
+		if (buffer)
+			weir_buffer_begin(buffer);
+	}
 	if (!buffer || in >= buffer->relay.size)
 		return NULL;
 	page = weir_buffer_populate(buffer, in);
@@ -355,7 +360,7 @@ void weir_zap_slot(struct weir_source *source, unsigned int slot)
 	weir_zap_view(source, WEIR_DEV_BUFFERS + slot * size, size);
 }
 
-/* The process looks again for its rings' words. The schema log stays: what it has said of it is so. */
+/* The process looks again for its rings' words. The log and its head stay: what it has said there is said. */
 void weir_zap_words(struct weir_source *source)
 {
 	weir_zap_process(source, WEIR_DEV_PROCESS + WEIR_RINGS_OFFSET,

@@ -69,19 +69,6 @@ int weir_stream_next(struct weir_stream *stream, struct weir_ring_view *next)
 	return 0;
 }
 
-/* Whether it holds no packet: the process was refused pages of it, or has none of the ring at all. */
-bool weir_stream_lacks(const struct weir_stream *stream, const struct weir_ring_view *next)
-{
-	const struct weir_view *view = &stream->view;
-	struct weir_buffer *buffer = weir_buffer_get(view->source, view->slot, view->cpu);
-	bool lacks = !buffer;
-
-	if (buffer && buffer->epoch == view->epoch)
-		lacks = weir_buffer_refused(buffer, next->begin & (buffer->relay.size - 1));
-	weir_buffer_put(buffer);
-	return lacks;
-}
-
 /* All below @position was consumed. Context: stream->lock. */
 void weir_stream_consume(struct weir_stream *stream, u64 position)
 {
@@ -94,6 +81,42 @@ void weir_stream_consume(struct weir_stream *stream, u64 position)
 
 	WRITE_ONCE(stream->position, position);
 	weir_consumed(stream->view.source, &ring);
+}
+
+/* Whether it holds no packet: the process lacks pages of it, or of the ring, or has written none. */
+static bool weir_stream_lacks(const struct weir_stream *stream, const struct weir_ring_view *next)
+{
+	const struct weir_view *view = &stream->view;
+	struct weir_buffer *buffer = weir_buffer_get(view->source, view->slot, view->cpu);
+	bool lacks = !buffer;
+
+	if (buffer && buffer->epoch == view->epoch)
+		lacks = !weir_buffer_marked(buffer, next->begin & (buffer->relay.size - 1));
+	weir_buffer_put(buffer);
+	return lacks;
+}
+
+/**
+ * weir_stream_find() - the oldest sub-buffer to consume that holds a packet
+ * @stream: the stream
+ * @next: [begin, end) of it
+ *
+ * At most a ring of those that hold none is passed over.
+ *
+ * Context: stream->lock.
+ * Return: 0; -EAGAIN there is none.
+ */
+int weir_stream_find(struct weir_stream *stream, struct weir_ring_view *next)
+{
+	u64 left = weir_epoch_ring_size(stream->view.epoch) / weir_stream_size(stream);
+	int err = weir_stream_next(stream, next);
+
+	for (; !err && weir_stream_lacks(stream, next); left--) {
+		weir_stream_consume(stream, next->end);
+		err = left ? weir_stream_next(stream, next) : -EAGAIN;
+		cond_resched();
+	}
+	return err;
 }
 
 /* Whether a reader need not wait. Context: any. */
@@ -129,20 +152,6 @@ static long weir_stream_snapshot(struct file *file, struct weir_call *call)
 	return 0;
 }
 
-/* The next to be given out; at most a ring of those that hold nothing is passed over. */
-static int weir_stream_got(struct weir_stream *stream)
-{
-	u64 left = weir_epoch_ring_size(stream->view.epoch) / weir_stream_size(stream);
-	int err = weir_stream_next(stream, &stream->got);
-
-	for (; !err && weir_stream_lacks(stream, &stream->got); left--) {
-		weir_stream_consume(stream, stream->got.end);
-		err = left ? weir_stream_next(stream, &stream->got) : -EAGAIN;
-		cond_resched();
-	}
-	return err;
-}
-
 static long weir_stream_get(struct file *file, struct weir_call *call)
 {
 	struct weir_stream *stream = file->private_data;
@@ -150,7 +159,7 @@ static long weir_stream_get(struct file *file, struct weir_call *call)
 
 	if (mutex_lock_interruptible(&stream->lock))
 		return -ERESTARTSYS;
-	err = stream->held.size ? -EBUSY : weir_stream_got(stream);
+	err = stream->held.size ? -EBUSY : weir_stream_find(stream, &stream->got);
 	if (err)
 		stream->got.end = 0;
 	else

@@ -173,9 +173,7 @@ static int weir_stream_take_one(struct weir_stream *stream, struct weir_buffer *
  * @stream: one that holds nothing
  * @move: pages may be moved
  *
- * What is overwritten while it is copied is left for the next one. Where the process has moved its
- * position, but has not all pages (they were refused, or it never wrote), there is nothing to give:
- * that is passed over.
+ * What is overwritten while it is copied is left for the next one.
  *
  * Context: stream->lock.
  * Return: 0; -EAGAIN there is none; -ESTALE it has gone, look again: the process may make that so
@@ -186,14 +184,10 @@ int weir_stream_take(struct weir_stream *stream, bool move)
 	const struct weir_view *view = &stream->view;
 	struct weir_ring_view next;
 	struct weir_buffer *buffer;
-	int err = weir_stream_next(stream, &next);
+	int err = weir_stream_find(stream, &next);
 
 	if (err)
 		return err;
-	if (weir_stream_lacks(stream, &next)) {
-		weir_stream_consume(stream, next.end);
-		return -ESTALE;
-	}
 	buffer = weir_buffer_get(view->source, view->slot, view->cpu);
 	err = buffer && buffer->epoch == view->epoch
 		      ? weir_stream_take_one(stream, buffer, &next, move)
@@ -229,16 +223,16 @@ static int weir_stream_hold(struct weir_stream *stream, bool nonblock, bool move
 		if (!err)
 			return 1;
 		mutex_unlock(&stream->lock);
+		if (err != -EAGAIN && err != -ESTALE)
+			return err;
+		if (signal_pending(current)) /* a process may make either so for ever */
+			return -ERESTARTSYS;
 		if (err == -ESTALE) {
-			if (signal_pending(current))
-				return -ERESTARTSYS;
 			if (nonblock && ++tries == WEIR_STREAM_TRIES)
 				return -EAGAIN;
 			cond_resched();
 			continue;
 		}
-		if (err != -EAGAIN)
-			return err;
 		if (over)
 			return 0;
 		if (nonblock)

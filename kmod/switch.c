@@ -57,6 +57,16 @@ static u64 weir_switch_time(const struct weir_clock *clock)
 	return ktime_get_ns();
 }
 
+static int weir_switch_user(struct weir_buffer *buffer, const struct weir_clock *clock)
+{
+	int err = weir_ring_switch(buffer->ring, &buffer->relay, buffer->epoch, buffer->cpu,
+				   weir_switch_time(clock));
+
+	if (!err)
+		weir_buffer_switched(buffer, READ_ONCE(buffer->ring->position));
+	return err;
+}
+
 /* On the ring's CPU, preemption off: whoever comes first. */
 static void weir_switch_here(struct weir_switching *s)
 {
@@ -67,8 +77,7 @@ static void weir_switch_here(struct weir_switching *s)
 	if (buffer->source == weir_kernel)
 		s->err = weir_writer_switch(buffer, &s->clock);
 	else
-		s->err = weir_ring_switch(buffer->ring, &buffer->relay, buffer->epoch, buffer->cpu,
-					  weir_switch_time(&s->clock));
+		s->err = weir_switch_user(buffer, &s->clock);
 	complete(&s->done);
 }
 
@@ -137,19 +146,29 @@ static u64 weir_switch_position(const struct weir_buffer *buffer)
 	return position;
 }
 
+/* Whether the open packet is one that a process lacks pages of: then there is nothing to be had of it. */
+static bool weir_switch_lacks(const struct weir_buffer *buffer, u64 position)
+{
+	return buffer->source != weir_kernel &&
+	       !weir_buffer_marked(buffer, (position - 1) & (buffer->relay.size - 1));
+}
+
 /* Makes the page that the next packet's header goes to, where no memory can be had. */
 static int weir_switch_prepare(struct weir_buffer *buffer)
 {
 	u64 size = weir_epoch_subbuf_size(buffer->epoch);
 	u64 position = weir_switch_position(buffer), next = (position + size - 1) & ~(size - 1);
+	size_t offset = next & (weir_epoch_ring_size(buffer->epoch) - 1);
 	struct page *page;
 
-	if (!position)
+	if (!position || weir_switch_lacks(buffer, position))
 		return -ENODATA;
 	mutex_lock(&buffer->source->lock);
-	page = weir_buffer_populate(buffer, next & (weir_epoch_ring_size(buffer->epoch) - 1));
+	page = weir_buffer_populate(buffer, offset);
 	mutex_unlock(&buffer->source->lock);
-	return page ? 0 : -ENOMEM;
+	if (page)
+		return 0;
+	return weir_buffer_refused(buffer, offset) ? -EDQUOT : -ENOMEM;
 }
 
 /* A writer may go on to another sub-buffer between the two steps. */
@@ -175,7 +194,7 @@ static int weir_switch_tries(struct weir_buffer *buffer)
  * Context: process.
  * Return: 0, also if there was nothing to do; -EINVAL no such ring; -EOPNOTSUPP the ring behind the
  * last CPU's; -ESTALE the slot has another epoch; -ENOSPC discard mode, no room; -EIO the process
- * has damaged the ring; -ENOMEM; -EINTR.
+ * has damaged the ring; -EDQUOT its user's limit leaves no room for the next packet; -ENOMEM; -EINTR.
  */
 int weir_switch(struct weir_source *source, struct weir_dev_ring *ring)
 {

@@ -129,6 +129,9 @@ void weir_buffer_put(struct weir_buffer *buffer);
 struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset);
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset);
 bool weir_buffer_refused(const struct weir_buffer *buffer, size_t offset);
+bool weir_buffer_marked(const struct weir_buffer *buffer, size_t offset);
+void weir_buffer_begin(struct weir_buffer *buffer);
+void weir_buffer_switched(const struct weir_buffer *buffer, u64 position);
 void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset);
 void weir_buffer_read(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
 		      void *dst, size_t len);
@@ -350,6 +353,7 @@ void weir_server_release(struct file *file);
 
 extern struct weir_control *weir_control;
 u64 weir_slot_epoch(unsigned int slot);
+bool weir_slot_changes(unsigned int slot);
 void weir_control_clock(struct weir_clock *clock);
 int weir_control_write(const struct weir_config *config);
 void weir_control_state(struct weir_dev_serve *serve);
@@ -386,7 +390,7 @@ struct weir_stream {
 };
 
 bool weir_stream_ready(struct weir_stream *stream);
-bool weir_stream_lacks(const struct weir_stream *stream, const struct weir_ring_view *next);
+int weir_stream_find(struct weir_stream *stream, struct weir_ring_view *next);
 int weir_stream_next(struct weir_stream *stream, struct weir_ring_view *next);
 void weir_stream_consume(struct weir_stream *stream, u64 position);
 bool weir_stream_over(const struct weir_stream *stream);

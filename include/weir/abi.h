@@ -284,7 +284,8 @@ struct weir_attach {
  *
  * ring_stride follows from the length, as in struct weir_attach. There is one server (the daemon, which has
  * CAP_SYS_ADMIN): a descriptor of /dev/weir on which WEIR_IOC_SERVE succeeded. Its write(2) of one struct
- * weir_config publishes that to all processes; its read(2) gives struct weir_dev_event, and poll(2) tells when.
+ * weir_config publishes that to all processes (EINVAL: something in it cannot be; a slot's new epoch has a number
+ * above the counter of the last config); its read(2) gives struct weir_dev_event, and poll(2) tells when.
  * An event counts as handled with the next read(2): until then a process that has ended keeps its memory. While
  * nobody serves, config.server is 0.
  *
@@ -293,8 +294,8 @@ struct weir_attach {
  * EPOLLIN | EPOLLHUP when the process has ended. Its memory stays as long as the descriptor.
  *
  * WEIR_IOC_STREAM on that returns a descriptor of one ring: read(2) and splice(2) consume whole sub-buffers,
- * poll(2), mmap(2) of the ring read-only at offset 0, and the WEIR_IOC_SUBBUF_ calls. Sub-buffers that a process says to
- * have written while it has no page of the ring (it was refused them, or never wrote) are passed over by read and splice.
+ * poll(2), mmap(2) of the ring read-only at offset 0, and the WEIR_IOC_SUBBUF_ calls. Sub-buffers that hold no packet,
+ * since the process lacks pages of them (it was refused one), or never wrote, are passed over.
  */
 #define WEIR_DEVICE "/dev/weir"
 #define WEIR_DEV_CONTROL 0ull

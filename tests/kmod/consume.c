@@ -283,35 +283,87 @@ static bool whole(const char *packet)
 	       records(packet, size, &number) == (size - WEIR_PACKET_FIRST) / 32;
 }
 
-/* It lacks pages in the middle of a sub-buffer, and goes on for laps: what is given out is whole. */
-static void at_the_limit(void)
+static void append_laps(struct writer *w, unsigned int laps)
+{
+	uint64_t until = (w->ring->position >> 63 ? 0 : w->ring->position) + laps * MUCH_COUNT * MUCH;
+
+	while (w->ring->position >> 63 || w->ring->position < until)
+		append(w);
+}
+
+/* What there is, by GET and PUT, and then by read: how many packets. */
+static unsigned int much(const char *name, uint64_t epoch)
 {
 	static char packet[MUCH];
-	long mib = parameter("user_max_mib"), refused = parameter("refused");
-	uint64_t epoch = put_trace(4, MUCH_SHIFT, 4, 0);
 	int fd = stream_of(consumer, 4, 0, epoch);
+	const char *map = region(fd, 0, MUCH_COUNT * MUCH, PROT_READ);
 	struct weir_dev_subbuf got = { 0 };
-	unsigned int n = 0, bad = 0;
-	const char *map;
+	unsigned int n = 0, m = 0, bad = map == MAP_FAILED;
+
+	while (!bad && !ioctl(fd, WEIR_IOC_SUBBUF_GET, &got)) {
+		bad += !whole(map + got.offset) || ioctl(fd, WEIR_IOC_SUBBUF_PUT, &got);
+		n++;
+	}
+	munmap((void *)map, MUCH_COUNT * MUCH);
+	close(fd);
+	fd = stream_of(consumer, 4, 0, epoch);
+	nonblock(fd);
+	for (; take(fd, packet, MUCH) == MUCH; m++)
+		bad += !whole(packet);
+	close(fd);
+	ok(!bad && n == m, "%s: all that is taken is whole (%u by GET, %u by read)", name, n, m);
+	return n;
+}
+
+/* It lacks pages in the middle of sub-buffers, and goes on for laps: what is given out is whole. */
+static void at_the_limit(void)
+{
+	long mib = parameter("user_max_mib"), refused = parameter("refused");
+	struct weir_dev_ring where = { 0 };
+	uint64_t epoch = put_trace(4, MUCH_SHIFT, 4, 0);
+	int fd = stream_of(consumer, 4, 0, epoch), i, bad = 0;
 	struct writer w;
+	unsigned int n;
 
 	writer_begin(&w, &a, 4, 0, epoch);
 	parameter_set("user_max_mib", 1);
-	while (w.ring->position >> 63 || w.ring->position < 3 * MUCH_COUNT * MUCH)
-		append(&w);
+	append_laps(&w, 3);
 	ok(parameter("refused") > refused, "a process at its limit lacks pages");
-	nonblock(fd);
-	map = region(fd, 0, MUCH_COUNT * MUCH, PROT_READ);
-	IS_ERRNO("GET", ioctl(fd, WEIR_IOC_SUBBUF_GET, &got), 0);
-	ok(map != MAP_FAILED && whole(map + got.offset), "what it gets is a packet, and whole");
-	IS_ERRNO("PUT", ioctl(fd, WEIR_IOC_SUBBUF_PUT, &got), 0);
-	for (; take(fd, packet, MUCH) == MUCH; n++)
-		bad += !whole(packet);
-	is_u64("and all that is read", bad, 0);
-	ok(n && n < MUCH_COUNT - 2, "which is not as much as was written (%u)", n);
-	parameter_set("user_max_mib", mib);
-	munmap((void *)map, MUCH_COUNT * MUCH);
+	for (i = 0; i < 40; i++) {
+		bad += ioctl(fd, WEIR_IOC_SWITCH, &where) && errno != EDQUOT;
+		append(&w);
+	}
+	is_u64("and is switched, or not for that reason", (uint64_t)bad, 0);
 	close(fd);
+	append_laps(&w, 1);
+	n = much("a process at its limit", epoch);
+	ok(n && n < MUCH_COUNT - 2, "which is not as much as was written");
+	parameter_set("user_max_mib", mib);
+	take_trace(4);
+}
+
+/* Pages that it was given when not even the ring's own things could be had. */
+static void before_the_buffer(void)
+{
+	long mib = parameter("user_max_mib"), sunk;
+	uint64_t epoch;
+	struct writer w;
+	unsigned int i;
+
+	put_trace(3, MUCH_SHIFT, 4, 0);
+	epoch = put_trace(4, MUCH_SHIFT, 4, 0);
+	parameter_set("user_max_mib", 1);
+	for (i = 0; i < MUCH_COUNT * MUCH / PAGE; i++)
+		bytes_of(&a, 3, 0)[i * PAGE] = 'x';
+	sunk = parameter("sunk");
+	for (i = 1; i < MUCH_COUNT * MUCH / PAGE; i += 2)
+		bytes_of(&a, 4, 0)[i * PAGE] = 'x';
+	is_u64("a ring whose pages are all refused", (uint64_t)(parameter("sunk") - sunk), MUCH_COUNT * MUCH / PAGE / 2);
+	parameter_set("user_max_mib", mib);
+	writer_begin(&w, &a, 4, 0, epoch);
+	append_laps(&w, 3);
+	is_u64("and there is room again", much("it has all of them", epoch), MUCH_COUNT - 1);
+	take_trace(3);
 	take_trace(4);
 }
 
@@ -406,6 +458,7 @@ int main(void)
 	splices(&w);
 	nothing_written();
 	at_the_limit();
+	before_the_buffer();
 	waits(&w);
 	epolls(&w);
 	ends_here(&w);

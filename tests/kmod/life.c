@@ -195,9 +195,10 @@ static void once(void)
 	config.slot[0].epoch = second;
 	config.slot[1].epoch = first;
 	IS_ERRNO("nor in another slot", write(server_fd, &config, sizeof(config)), EINVAL);
-	config.slot[1].epoch = second;
+	config.slot[0].epoch = config.slot[1].epoch = weir_epoch_make(++config.counter, SUBBUF_SHIFT, COUNT_SHIFT, 0);
 	IS_ERRNO("one in two slots", write(server_fd, &config, sizeof(config)), EINVAL);
 	config.slot[0].epoch = 0;
+	config.slot[1].epoch = second;
 	IS_ERRNO("or in one after the other", write(server_fd, &config, sizeof(config)), EINVAL);
 	is_u64("nothing of that was published", a.control->generation, generation);
 	config.slot[0].epoch = second;
@@ -480,7 +481,8 @@ static uint64_t word_seen(int consumer)
 /* A ring that is refused its words has them with its next epoch. */
 static void words(void)
 {
-	const unsigned int stride = 2 * STRIDE, last = WEIR_SLOTS - 1, slots = PAGE / sizeof(struct weir_ring) / (nr_cpus + 1);
+	const unsigned int stride = 2 * STRIDE, last = WEIR_SLOTS - 1, most = PAGE / sizeof(struct weir_ring) / (nr_cpus + 1);
+	const unsigned int slots = most ? most : 1;
 	long mib = parameter("user_max_mib"), sunk;
 	struct weir_dev_process p;
 	unsigned int slot, cpu;

@@ -119,7 +119,7 @@ static void *switches(void *arg)
 }
 
 /* Until there are some packets to take. */
-static void fills(int fd)
+static void fills(const struct taken *t, int fd)
 {
 	struct weir_dev_subbuf ring = { 0 };
 
@@ -127,7 +127,7 @@ static void fills(int fd)
 		if (ioctl(fd, WEIR_IOC_SUBBUF_SNAPSHOT, &ring))
 			bail("SNAPSHOT");
 		sched_yield();
-	} while (ring.end - ring.begin < RING / 2);
+	} while (ring.end / SUBBUF < t->seq + RING / SUBBUF / 2);
 }
 
 static void kernels(void)
@@ -144,7 +144,7 @@ static void kernels(void)
 	pthread_create(&switcher, NULL, switches, NULL);
 	for (i = 0; i < TURNS; i++) {
 		take_packets(&t, RING / SUBBUF, fd, pipes); /* of a writer that is faster */
-		fills(fd);
+		fills(&t, fd);
 		online(false);
 		moved -= parameter("moved");
 		take_packets(&t, -1ul, fd, pipes);
