@@ -283,9 +283,9 @@ static bool whole(const char *packet)
 	       records(packet, size, &number) == (size - WEIR_PACKET_FIRST) / 32;
 }
 
-static void append_laps(struct writer *w, unsigned int laps)
+static void append_subbufs(struct writer *w, unsigned int n)
 {
-	uint64_t until = (w->ring->position >> 63 ? 0 : w->ring->position) + laps * MUCH_COUNT * MUCH;
+	uint64_t until = (w->ring->position >> 63 ? 0 : w->ring->position) + n * MUCH;
 
 	while (w->ring->position >> 63 || w->ring->position < until)
 		append(w);
@@ -315,8 +315,9 @@ static unsigned int much(const char *name, uint64_t epoch)
 	return n;
 }
 
-/* It lacks pages in the middle of sub-buffers, and goes on for laps: what is given out is whole. */
-static void at_the_limit(void)
+/* It lacks pages, and goes on for laps: what is given out is whole. `before`: pages that it has elsewhere, which moves the
+ * limit within a sub-buffer. */
+static void at_the_limit(unsigned int before)
 {
 	long mib = parameter("user_max_mib"), refused = parameter("refused");
 	struct weir_dev_ring where = { 0 };
@@ -326,8 +327,11 @@ static void at_the_limit(void)
 	unsigned int n;
 
 	writer_begin(&w, &a, 4, 0, epoch);
+	put_trace(3, MUCH_SHIFT, 4, 0);
 	parameter_set("user_max_mib", 1);
-	append_laps(&w, 3);
+	for (i = 0; i < (int)before; i++)
+		bytes_of(&a, 3, 0)[(size_t)i * PAGE] = 'x';
+	append_subbufs(&w, 3 * MUCH_COUNT);
 	ok(parameter("refused") > refused, "a process at its limit lacks pages");
 	for (i = 0; i < 40; i++) {
 		bad += ioctl(fd, WEIR_IOC_SWITCH, &where) && errno != EDQUOT;
@@ -335,10 +339,11 @@ static void at_the_limit(void)
 	}
 	is_u64("and is switched, or not for that reason", (uint64_t)bad, 0);
 	close(fd);
-	append_laps(&w, 1);
+	append_subbufs(&w, MUCH_COUNT + MUCH_COUNT / 2); /* not to stand where switches end */
 	n = much("a process at its limit", epoch);
 	ok(n && n < MUCH_COUNT - 2, "which is not as much as was written");
 	parameter_set("user_max_mib", mib);
+	take_trace(3);
 	take_trace(4);
 }
 
@@ -361,7 +366,7 @@ static void before_the_buffer(void)
 	is_u64("a ring whose pages are all refused", (uint64_t)(parameter("sunk") - sunk), MUCH_COUNT * MUCH / PAGE / 2);
 	parameter_set("user_max_mib", mib);
 	writer_begin(&w, &a, 4, 0, epoch);
-	append_laps(&w, 3);
+	append_subbufs(&w, 3 * MUCH_COUNT);
 	is_u64("and there is room again", much("it has all of them", epoch), MUCH_COUNT - 1);
 	take_trace(3);
 	take_trace(4);
@@ -457,7 +462,8 @@ int main(void)
 	discards();
 	splices(&w);
 	nothing_written();
-	at_the_limit();
+	at_the_limit(1);
+	at_the_limit(6);
 	before_the_buffer();
 	waits(&w);
 	epolls(&w);
