@@ -453,6 +453,26 @@ static long call_scribble(void)
 	return ret;
 }
 
+/* Beginnings of packets in the rings of a slot, wherever this process has them: else they are passed over. */
+static void write_magics(int fd, unsigned int slot, uint64_t epoch)
+{
+	const uint64_t rings = WEIR_SLOTS * (nr_cpus + 1), size = weir_epoch_subbuf_size(epoch), all = weir_epoch_ring_size(epoch);
+	const uint32_t magic = WEIR_CTF_MAGIC;
+	unsigned int i, cpu;
+	uint64_t at;
+
+	for (i = 0; i < MAPS; i++) {
+		struct map m = maps[i];
+
+		if (!m.at || m.size % rings || m.size / rings < all)
+			continue;
+		for (cpu = 0; cpu < nr_cpus + 1; cpu++)
+			for (at = 0; at < all; at += size)
+				pwrite(fd, &magic, sizeof(magic),
+				       (off_t)((uintptr_t)m.at + weir_ring_index(nr_cpus, slot, cpu) * (m.size / rings) + at));
+	}
+}
+
 /* What a writer would have written, nearly: there is something to consume. */
 static long call_words(void)
 {
@@ -465,6 +485,8 @@ static long call_words(void)
 	if (!m.at || m.size != process_size() || !epoch)
 		return -1;
 	fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (!one_in(4))
+		write_magics(fd, slot, epoch);
 	for (i = 0; i < nr_cpus + 1; i++) {
 		struct weir_ring ring = { .epoch = epoch, .position = size * below(6) + WEIR_PACKET_FIRST + below(2000) };
 

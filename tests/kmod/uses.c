@@ -23,7 +23,7 @@ int main(void)
 	if (attach(&a, STRIDE))
 		bail("attach");
 	for (i = 0; i < STRIDE; i += PAGE)
-		bytes_of(&a, 0, 0)[i] = 1;
+		*(volatile uint32_t *)(bytes_of(&a, 0, 0) + i) = WEIR_CTF_MAGIC;
 	ring_of(a.process, 0, 0)->epoch = ring.epoch;
 	ring_of(a.process, 0, 0)->claim = 3 << 13;
 	ring_of(a.process, 0, 0)->position = (2 << 13) + 100;
