@@ -223,20 +223,22 @@ static int weir_stream_hold(struct weir_stream *stream, bool nonblock, bool move
 		if (!err)
 			return 1;
 		mutex_unlock(&stream->lock);
-		if (err != -EAGAIN && err != -ESTALE)
-			return err;
-		if (signal_pending(current)) /* a process may make either so for ever */
-			return -ERESTARTSYS;
 		if (err == -ESTALE) {
+			if (signal_pending(current))
+				return -ERESTARTSYS;
 			if (nonblock && ++tries == WEIR_STREAM_TRIES)
 				return -EAGAIN;
 			cond_resched();
 			continue;
 		}
+		if (err != -EAGAIN)
+			return err;
 		if (over)
 			return 0;
 		if (nonblock)
 			return -EAGAIN;
+		if (signal_pending(current)) /* no wait that the process ends at once, for ever */
+			return -ERESTARTSYS;
 		err = weir_stream_wait(stream);
 		if (err)
 			return err;
