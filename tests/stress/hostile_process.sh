@@ -105,6 +105,8 @@ live_streams() {
 
 victim_reads() { "$tmp/read_check" -q -n 40 -j 2 -c "$tmp/counters" "$mnt/overwrite/victim-$victim"; }
 
+# It starts itself again and again, and babeltrace2 opens each stream of each: on a slow machine more than 1024.
+ulimit -Sn "$(ulimit -Hn)"
 rounds babeltrace-overwrite babeltrace overwrite & pids=$!
 rounds babeltrace-discard babeltrace discard & pids="$pids $!"
 rounds copies hostile_copies & pids="$pids $!"
