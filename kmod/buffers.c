@@ -89,10 +89,18 @@ static u64 weir_buffer_place(const struct weir_buffer *buffer)
 	return weir_buffers_offset(buffer->source, buffer->slot, buffer->cpu);
 }
 
-static void weir_buffer_unmark(const struct weir_buffer *buffer, size_t start)
+/* The header of the sub-buffer that holds an offset; NULL: its page was not made. */
+static struct weir_packet *weir_buffer_header(const struct weir_buffer *buffer, size_t offset)
 {
+	size_t start = offset & ~(weir_epoch_subbuf_size(buffer->epoch) - 1);
 	struct page *page = weir_buffer_page(buffer, start);
-	struct weir_packet *header = page ? page_address(page) : NULL;
+
+	return page ? page_address(page) : NULL;
+}
+
+static void weir_buffer_unmark(const struct weir_buffer *buffer, size_t offset)
+{
+	struct weir_packet *header = weir_buffer_header(buffer, offset);
 
 	if (header)
 		WRITE_ONCE(header->magic, 0);
@@ -139,22 +147,19 @@ void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset)
 /* The module has written the header of the packet that ends at @position. Context: any. */
 void weir_buffer_switched(const struct weir_buffer *buffer, u64 position)
 {
-	size_t start = (position - 1) & (buffer->relay.size - 1) &
-		       ~(weir_epoch_subbuf_size(buffer->epoch) - 1);
+	size_t offset = (position - 1) & (buffer->relay.size - 1);
 
 	smp_mb(); /* switched:H */
-	if (weir_buffer_refused(buffer, start))
-		weir_buffer_unmark(buffer, start);
+	if (weir_buffer_refused(buffer, offset))
+		weir_buffer_unmark(buffer, offset);
 }
 
 /* Whether a sub-buffer's header was written, and says so. Context: any, with a reference. */
 bool weir_buffer_marked(const struct weir_buffer *buffer, size_t offset)
 {
-	size_t start = offset & ~(weir_epoch_subbuf_size(buffer->epoch) - 1);
-	struct page *page = weir_buffer_page(buffer, start);
-	const struct weir_packet *header = page ? page_address(page) : NULL;
+	const struct weir_packet *header = weir_buffer_header(buffer, offset);
 
-	return header && !weir_buffer_refused(buffer, start) &&
+	return header && !weir_buffer_refused(buffer, offset) &&
 	       READ_ONCE(header->magic) == WEIR_CTF_MAGIC;
 }
 
