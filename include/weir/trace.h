@@ -44,6 +44,7 @@ extern "C" {
 
 struct weir_site {
 	__u64 match;		    /* generation | mask of the slots that record it; libweir's */
+	const void *slot;	    /* the one that records it, if it is one; libweir's */
 	const char *text;	    /* "provider:event, field, ..." as in the source */
 	const unsigned char *types; /* enum weir_type, a field each */
 	struct weir_site *next;	    /* libweir's */
@@ -78,7 +79,7 @@ struct weir_client {
 	void (*switch_all)(void);
 };
 
-WEIR_STATIC_ASSERT(sizeof(struct weir_site) == 40 || sizeof(void *) != 8);
+WEIR_STATIC_ASSERT(sizeof(struct weir_site) == 48 || sizeof(void *) != 8);
 
 /* One an object (executable or shared object), whatever the number of its files. */
 struct weir_object {
@@ -335,7 +336,7 @@ WEIR_INLINE void weir_put_ulong(struct weir_cursor *cursor, unsigned long value)
 /* A site: its word, and a pointer to it where the object's constructor finds all of them. */
 #define WEIR_SITE(what, fields, ...)                                                                     \
 	static const unsigned char weir_types_[] = { __VA_ARGS__ 0 };                                    \
-	static struct weir_site weir_site_ = { 0, what, weir_types_, 0, sizeof(weir_types_) - 1, fields, 0 }; \
+	static struct weir_site weir_site_ = { 0, 0, what, weir_types_, 0, sizeof(weir_types_) - 1, fields, 0 }; \
 	static struct weir_site *weir_site_ptr_ __attribute__((section("weir_sites"), used)) = &weir_site_;
 
 #define WEIR_SITE_ADDRESS &weir_site_
@@ -435,7 +436,7 @@ template <class Tag> struct WEIR_HIDDEN site_of {
 	} entry;
 };
 template <class Tag>
-weir_site site_of<Tag>::site = { 0, Tag::text(), Tag::types::list, 0, Tag::types::count, Tag::flags, 0 };
+weir_site site_of<Tag>::site = { 0, 0, Tag::text(), Tag::types::list, 0, Tag::types::count, Tag::flags, 0 };
 template <class Tag> typename site_of<Tag>::listed site_of<Tag>::entry;
 } // namespace weir
 

@@ -261,6 +261,9 @@ static void weir_client_begin(const struct weir_config *config, bool first)
 	/* other threads may read one old and one new: their records have an epoch that only the last daemon reads */
 	WRITE_ONCE(c->clock_base, config->clock.base);
 	WRITE_ONCE(c->clock_mult, config->clock.type == WEIR_CLOCK_TSC ? config->clock.mult : 0);
+	WRITE_ONCE(weir_client_1.emit, c->clock_mult ? weir_client_emit_tsc : weir_client_emit);
+	WRITE_ONCE(weir_client_1.finish, c->clock_mult ? weir_client_finish_tsc : weir_client_finish);
+	WRITE_ONCE(weir_client_alive.nr_cpus, c->nr_cpus);
 }
 
 static int weir_attach_memfds(const struct weir_config *config)

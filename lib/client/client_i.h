@@ -16,7 +16,7 @@
  * Who may change what:
  *
  *                      event path   reload     add, remove   attach
- *   site->match        read         lock       lock          lock
+ *   site->match, slot  read         lock       lock          lock
  *   client.slot[]      read         lock       -             lock
  *   rings, stages      write        -          -             remapped, see attach.c
  *   the rest           read         lock       lock          lock
@@ -71,8 +71,12 @@ struct weir_client_state {
 	char rundir[108];
 };
 
-/* 1; wiped to 0 in a child that was forked behind pthread_atfork's back. A page of its own. */
-extern u32 weir_client_alive[1024] __attribute__((visibility("hidden"), aligned(4096)));
+/* Wiped to 0 in a child that was forked behind pthread_atfork's back. A page of its own. */
+struct weir_client_alive {
+	u32 alive;   /* 1 */
+	u32 nr_cpus; /* while attached: one look for both */
+} __attribute__((aligned(4096)));
+extern struct weir_client_alive weir_client_alive __attribute__((visibility("hidden")));
 
 /* One a thread. A vfork child runs on its parent's. The alignment leaves room for a depth: see fallback.c. */
 union weir_client_thread {
@@ -83,10 +87,10 @@ union weir_client_thread {
 	u64 word;
 } __attribute__((aligned(64)));
 
-/* The thread is nothing special: registered, its tid known, not a vfork child's. */
-static inline bool weir_thread_is_plain(const union weir_client_thread *thread)
+/* By its word: nothing special, its tid known, not a vfork child's. */
+static inline bool weir_thread_is_plain(u64 word)
 {
-	return thread->word - 1 < 0xffffffffu;
+	return !((word - 1) >> 32);
 }
 
 #define WEIR_LOCAL __attribute__((visibility("hidden")))
@@ -116,7 +120,8 @@ bool weir_client_read_config(struct weir_config *config, u32 *slots);
 void weir_client_reload(void);
 void weir_client_unmatch(void);
 void weir_client_retry_now(void);
-u64 weir_client_match(const struct weir_site *site);
+void weir_client_rematch(struct weir_site *site);
+void weir_client_forget(struct weir_site *site);
 int weir_client_refresh(struct weir_site *site);
 
 void weir_client_add(struct weir_site **first, struct weir_site **last);
@@ -127,6 +132,8 @@ size_t weir_site_name(const struct weir_site *site);
 
 void weir_client_emit(struct weir_site *site, char *stage, char *end);
 void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor);
+void weir_client_emit_tsc(struct weir_site *site, char *stage, char *end);
+void weir_client_finish_tsc(struct weir_site *site, struct weir_cursor *cursor);
 void weir_client_string(struct weir_cursor *cursor, const char *s);
 void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
 void weir_client_switch(void);

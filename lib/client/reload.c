@@ -98,8 +98,7 @@ static bool weir_slot_map(unsigned int n)
 
 static u32 weir_wanted; /* slots; under the lock */
 
-/* The word for a site, by the configuration that was matched last. Context: client.lock. */
-u64 weir_client_match(const struct weir_site *site)
+static u64 weir_client_match(const struct weir_site *site)
 {
 	u64 match = weir_client_state.generation;
 	size_t len = weir_site_name(site);
@@ -114,6 +113,12 @@ u64 weir_client_match(const struct weir_site *site)
 	return match;
 }
 
+static void weir_site_store(struct weir_site *site, const struct weir_client_slot *slot, u64 match)
+{
+	__atomic_store_n(&site->slot, slot, __ATOMIC_RELEASE);	 /* reload:D, and reload:F where it is NULL */
+	__atomic_store_n(&site->match, match, __ATOMIC_RELEASE); /* reload:D, reload:F */
+}
+
 /* Step 1: no site writes into a slot whose trace goes or changes. */
 static void weir_unmatch(u32 slots)
 {
@@ -123,7 +128,38 @@ static void weir_unmatch(u32 slots)
 		return;
 	for (site = weir_client_state.sites; site; site = site->next)
 		if (site->match & slots)
-			__atomic_and_fetch(&site->match, ~(u64)slots, __ATOMIC_RELEASE); /* reload:D */
+			weir_site_store(site, NULL, site->match & ~(u64)slots);
+}
+
+/**
+ * weir_client_rematch() - a site's match, by the configuration that was matched last
+ * @site: listed, with an id
+ *
+ * Context: client.lock; any.
+ */
+void weir_client_rematch(struct weir_site *site)
+{
+	u64 match = weir_client_match(site);
+	u32 slots = match & (WEIR_GENERATION_STEP - 1);
+	bool one = slots && !(slots & (slots - 1));
+
+	weir_site_store(site, one ? &weir_client_state.slot[__builtin_ctz(slots)] : NULL, match);
+}
+
+/**
+ * weir_client_forget() - a site is recorded by nobody, and asks at its next event
+ * @site: any
+ *
+ * Its match is one that was never there before: generations count up from 0, these down.
+ *
+ * Context: client.lock; any.
+ */
+void weir_client_forget(struct weir_site *site)
+{
+	static u64 match;
+
+	match -= WEIR_GENERATION_STEP;
+	weir_site_store(site, NULL, match);
 }
 
 /* A fork may have come between the stores below: then the child finds one without the others. */
@@ -160,7 +196,7 @@ static void weir_rematch(u32 slots)
 	}
 	weir_wanted = wanted;
 	for (site = weir_client_state.sites; site; site = site->next)
-		__atomic_store_n(&site->match, weir_client_match(site), __ATOMIC_RELEASE); /* reload:D */
+		weir_client_rematch(site);
 }
 
 /* The generation, then a config that is at least as new; of the module's only what is still served. */
@@ -215,7 +251,7 @@ void weir_client_unmatch(void)
 	weir_wanted = 0;
 	weir_client_state.generation = 0;
 	for (site = weir_client_state.sites; site; site = site->next)
-		__atomic_store_n(&site->match, 0, __ATOMIC_RELEASE); /* reload:D */
+		weir_client_forget(site);
 }
 
 /* True: it is tried again, by an event that comes at least so much later, twice as much each time. */

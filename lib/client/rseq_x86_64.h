@@ -101,24 +101,25 @@ weir_rseq_append(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, u64 epoch, u64
 		"cmpq %[old], %c[o_position](%[ring])\n\t"
 		"jne %l[abort]\n\t"
 		"movq %[word], (%[dst])\n\t"
-		"movl %k[len], %%eax\n\t"
-		"andl $8, %%eax\n\t"
+		"movq %[len], %%rax\n\t"
+		"testb $8, %%al\n\t"
 		"jz 5f\n\t"
 		"movq (%[body]), %%rcx\n\t"
 		"movq %%rcx, 8(%[dst])\n"
 		"5:\n\t"
-		"cmpq %[len], %%rax\n\t"
-		"jae 6f\n\t"
+		"subq $16, %%rax\n\t"
+		"jb 7f\n"
+		"6:\n\t"
 		"movups (%[body], %%rax), %%xmm0\n\t"
 		"movups %%xmm0, 8(%[dst], %%rax)\n\t"
-		"addq $16, %%rax\n\t"
-		"jmp 5b\n"
-		"6:\n\t"
+		"subq $16, %%rax\n\t"
+		"jae 6b\n"
+		"7:\n\t"
 		"movq %[next], %c[o_position](%[ring])\n" /* append:B */
 		WEIR_RSEQ_END
 		:
 		: WEIR_RSEQ_INPUTS(rseq, cpu), [ring] "r"(ring), [epoch] "r"(epoch), [old] "r"(position),
-		  [next] "r"(next), [dst] "r"(dst), [word] "r"(word), [body] "r"(body), [len] "r"(len),
+		  [next] "r"(next), [dst] "r"(dst), [word] "r"(word), [body] "r"(body), [len] "rm"(len),
 		  [o_epoch] "i"(offsetof(struct weir_ring, epoch)),
 		  [o_position] "i"(offsetof(struct weir_ring, position))
 		: "memory", "cc", "rax", "rcx", "xmm0"

@@ -7,11 +7,13 @@
  *
  * A record belongs to the trace whose rules its site matched:
  *
- *   reload:D / emit:D   a site's id, a slot's epoch and its masks are stored before the match that stands for them;
- *                       match is loaded before them: none is older
- *   reload:F / emit:F   a slot's bit is cleared in every site before the slot's epoch and masks change; these are
- *                       loaded before match is loaded again: unchanged means that none is newer. (match never takes
- *                       an earlier value again: it carries the generation.)
+ *   reload:D / emit:D   a site's id, a slot's epoch and its masks are stored before the site's pointer to the slot,
+ *                       and that before the match that stands for them; match, then the pointer are loaded before
+ *                       them: none is older
+ *   reload:F / emit:F   a site's pointer to a slot is taken away, then the slot's bit in its match, before the slot's
+ *                       epoch and masks change; these are loaded before match is loaded again: unchanged means that
+ *                       none is newer. (match never takes an earlier value again: it carries the generation. If it
+ *                       was loaded when the bit was gone already, the pointer was gone, or is a later one.)
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -25,17 +27,25 @@
 struct weir_client_state weir_client_state;
 __thread union weir_client_thread weir_client_thread;
 
-/* Nanoseconds, as control/clock says: TSC scaled by one multiplication, or CLOCK_MONOTONIC from the vDSO. */
-static inline u64 weir_clock(void)
+/* Nanoseconds: the TSC scaled by one multiplication. */
+static inline u64 weir_clock_tsc(void)
 {
 #ifdef __x86_64__
-	u64 base = READ_ONCE(weir_client_state.clock_base), mult = READ_ONCE(weir_client_state.clock_mult);
+	u64 tsc = __builtin_ia32_rdtsc() - READ_ONCE(weir_client_state.clock_base);
 
-	if (likely(mult))
-		return (u64)((unsigned __int128)(__builtin_ia32_rdtsc() - base) * mult >> 64);
+	return (u64)((unsigned __int128)tsc * READ_ONCE(weir_client_state.clock_mult) >> 64);
+#else
+	return 0;
 #endif
+}
+
+/* As control/clock says: by the TSC, or CLOCK_MONOTONIC from the vDSO. */
+static inline u64 weir_clock(void)
+{
 	struct timespec now;
 
+	if (likely(READ_ONCE(weir_client_state.clock_mult)))
+		return weir_clock_tsc();
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
@@ -62,31 +72,35 @@ u32 weir_client_tid(void)
 
 #ifdef WEIR_HAVE_RSEQ
 
-/* The record that fits, once. `body`: what follows the record's first word, zero-padded to 8; `len`: exact,
- * the first word included. Nonzero: it did not fit, or the section was aborted. */
-static inline __attribute__((always_inline)) int weir_append_once(const struct weir_client_slot *slot, u64 epoch,
-								   u64 subbuf_mask, u64 ring_mask, u32 id,
-								   const char *body, size_t len)
+/* The record that fits, of a site whose match is still the one given. `body`: what follows the record's first
+ * word, zero-padded to 8; `len`: exact, the first word included. Nonzero: nothing was recorded. */
+static inline __attribute__((always_inline)) int weir_append_fast(const struct weir_site *site, u64 match,
+								   const struct weir_client_slot *slot, u64 epoch,
+								   const char *body, size_t len, u64 (*clock)(void))
 {
 	ptrdiff_t rseq = weir_rseq_offset();
 	u32 cpu = weir_rseq_cpu(rseq);
 	struct weir_ring *ring = slot->ring + cpu;
-	u64 position, begin, start, time;
+	u64 position, start, time;
+	char *dst;
 
-	if (unlikely(cpu >= weir_client_state.nr_cpus || smp_load_acquire(&ring->epoch) != epoch)) /* load:C */
+	if (unlikely(cpu >= READ_ONCE(weir_client_alive.nr_cpus) || smp_load_acquire(&ring->epoch) != epoch)) /* load:C */
 		return -1;
 	position = READ_ONCE(ring->position);
-	begin = READ_ONCE(ring->begin);
 	/* The clock is read between load and commit. RDTSC may run ahead of the loads, but not ahead of an
 	 * interrupt, and without one nobody else runs on this CPU. */
 	__asm__ __volatile__("" ::: "memory");
-	time = weir_clock();
-	if (unlikely(!weir_ring_fits(subbuf_mask, position, begin, time, len)))
+	time = clock();
+	/* begin may be younger than position: then position has moved, and the section aborts */
+	if (unlikely(!weir_ring_fits(READ_ONCE(slot->subbuf_mask), position, READ_ONCE(ring->begin), time, len)))
 		return -1;
 	start = weir_align8(position);
-	return weir_rseq_append(rseq, cpu, ring, epoch, position, start + len,
-				slot->data + ((size_t)cpu << weir_client_state.stride_shift) + (start & ring_mask),
-				id | time << WEIR_TIME_SHIFT, body, weir_align8(len - 8));
+	dst = slot->data + ((size_t)cpu << weir_client_state.stride_shift) + (start & READ_ONCE(slot->ring_mask));
+	smp_rmb(); /* emit:F */
+	if (unlikely(READ_ONCE(site->match) != match))
+		return -1;
+	return weir_rseq_append(rseq, cpu, ring, epoch, position, start + len, dst, site->id | time << WEIR_TIME_SHIFT,
+				body, weir_align8(len - 8));
 }
 
 static int weir_do_switch(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, char *data, u64 epoch,
@@ -117,7 +131,7 @@ static int weir_do_switch(ptrdiff_t rseq, u32 cpu, struct weir_ring *ring, char 
 
 enum weir_outcome { WEIR_AGAIN, WEIR_DONE, WEIR_FALLBACK };
 
-/* Anything but the record that fits. WEIR_DONE: recorded, or counted, or its trace is gone. */
+/* Whatever it takes, once. WEIR_DONE: recorded, or counted, or its trace is gone. */
 static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u64 epoch, u32 id, const char *body,
 					  size_t len)
 {
@@ -126,7 +140,9 @@ static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u
 	struct weir_ring_state state;
 	struct weir_ring_step step;
 	struct weir_ring *ring = slot->ring + cpu;
-	u64 time;
+	char *data = slot->data + ((size_t)cpu << weir_client_state.stride_shift);
+	u64 time, word;
+	int err;
 
 	/* not registered: an old kernel, valgrind, a thread that is just starting */
 	if (!weir_rseq_registered(rseq) || cpu >= weir_client_state.nr_cpus)
@@ -136,15 +152,17 @@ static enum weir_outcome weir_append_slow(const struct weir_client_slot *slot, u
 	state.begin = READ_ONCE(ring->begin);
 	__asm__ __volatile__("" ::: "memory");
 	time = weir_clock();
+	word = id | time << WEIR_TIME_SHIFT;
 	switch (weir_ring_plan(ring, &state, epoch, cpu, time, len, &step)) {
 	case WEIR_PLAN_APPEND:
-		return WEIR_AGAIN;
+		err = weir_rseq_append(rseq, cpu, ring, epoch, state.position, step.next,
+				       data + (step.start & (weir_epoch_ring_size(epoch) - 1)), word, body,
+				       weir_align8(len - 8));
+		return err ? WEIR_AGAIN : WEIR_DONE;
 	case WEIR_PLAN_SWITCH:
-		return weir_do_switch(rseq, cpu, ring, slot->data + ((size_t)cpu << weir_client_state.stride_shift),
-				   epoch, &state, &step, time, id | time << WEIR_TIME_SHIFT, body,
-				   weir_align8(len - 8)) ?
-			       WEIR_AGAIN :
-			       WEIR_DONE;
+		err = weir_do_switch(rseq, cpu, ring, data, epoch, &state, &step, time, word, body,
+				     weir_align8(len - 8));
+		return err ? WEIR_AGAIN : WEIR_DONE;
 	case WEIR_PLAN_RESET:
 		weir_rseq_reset(rseq, cpu, ring, state.epoch, epoch);
 		return WEIR_AGAIN;
@@ -171,10 +189,10 @@ static u32 weir_lost_ring(void)
 	return weir_client_state.nr_cpus;
 }
 
-static inline int weir_append_once(const struct weir_client_slot *slot, u64 epoch, u64 subbuf_mask, u64 ring_mask,
-				   u32 id, const char *body, size_t len)
+static inline int weir_append_fast(const struct weir_site *site, u64 match, const struct weir_client_slot *slot,
+				   u64 epoch, const char *body, size_t len, u64 (*clock)(void))
 {
-	(void)slot, (void)epoch, (void)subbuf_mask, (void)ring_mask, (void)id, (void)body, (void)len;
+	(void)site, (void)match, (void)slot, (void)epoch, (void)body, (void)len, (void)clock;
 	return -1;
 }
 
@@ -196,21 +214,18 @@ static void weir_lose(unsigned int n, u64 epoch)
 }
 
 /* One slot, whatever it takes. */
-static void weir_append(unsigned int n, u64 epoch, u32 id, const char *body, size_t len)
+static void weir_append(const struct weir_site *site, u64 match, unsigned int n, u64 epoch, const char *body,
+			size_t len)
 {
 	const struct weir_client_slot *slot = &weir_client_state.slot[n];
-	u64 subbuf_mask = weir_epoch_subbuf_size(epoch) - 1, ring_mask = weir_epoch_ring_size(epoch) - 1;
-	enum weir_outcome outcome = WEIR_FALLBACK;
+	enum weir_outcome outcome = weir_client_thread.vforked ? WEIR_FALLBACK : WEIR_AGAIN;
+	u32 id = site->id;
 	int tries;
 
-	if (!weir_client_thread.vforked)
-		for (tries = 0; tries < WEIR_TRIES; tries++) {
-			if (!weir_append_once(slot, epoch, subbuf_mask, ring_mask, id, body, len))
-				return;
-			outcome = weir_append_slow(slot, epoch, id, body, len);
-			if (outcome != WEIR_AGAIN)
-				break;
-		}
+	if (outcome == WEIR_AGAIN && !weir_append_fast(site, match, slot, epoch, body, len, weir_clock))
+		return;
+	for (tries = 0; outcome == WEIR_AGAIN && tries < WEIR_TRIES; tries++)
+		outcome = weir_append_slow(slot, epoch, id, body, len);
 	if (outcome == WEIR_FALLBACK)
 		weir_fallback_append(n, epoch, id, body, len);
 	else if (outcome == WEIR_AGAIN)
@@ -219,7 +234,8 @@ static void weir_append(unsigned int n, u64 epoch, u32 id, const char *body, siz
 
 /* The record as one trace wants it. The stage leaves room for tid before the fields; without it the record's
  * body is the fields alone. end NULL: a field did not fit. */
-static void weir_emit_slot(unsigned int n, u64 epoch, u32 id, char *stage, const char *end)
+static void weir_emit_slot(const struct weir_site *site, u64 match, unsigned int n, u64 epoch, char *stage,
+			   const char *end)
 {
 	char *body = stage + WEIR_STAGE_HEAD;
 	u32 tid;
@@ -232,7 +248,7 @@ static void weir_emit_slot(unsigned int n, u64 epoch, u32 id, char *stage, const
 	if (!end || (size_t)(end - body) > WEIR_RECORD_MAX - 8)
 		weir_lose(n, epoch);
 	else
-		weir_append(n, epoch, id, body, (size_t)(end - body) + 8);
+		weir_append(site, match, n, epoch, body, (size_t)(end - body) + 8);
 }
 
 /* Any number of slots, any thread. */
@@ -244,7 +260,7 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 
 	if (end)
 		memset(end, 0, 8);
-	if (!READ_ONCE(weir_client_alive[0]))
+	if (!READ_ONCE(weir_client_alive.alive))
 		weir_client_forked();
 	match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE); /* emit:D */
 	left = match & (WEIR_GENERATION_STEP - 1);
@@ -257,7 +273,7 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 			left = match & (WEIR_GENERATION_STEP - 1) & ~done;
 			continue;
 		}
-		weir_emit_slot(n, epoch, site->id, stage, end);
+		weir_emit_slot(site, match, n, epoch, stage, end);
 		done |= 1u << n;
 		left &= left - 1;
 	}
@@ -265,31 +281,38 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 
 /* What is nearly always so, a plain thread, one trace and a record that fits, is done here; all else in
  * weir_emit_slow(). */
-static inline __attribute__((always_inline)) void weir_emit(struct weir_site *site, char *stage, char *end)
+static inline __attribute__((always_inline)) void weir_emit(struct weir_site *site, char *stage, char *end,
+							     u64 (*clock)(void))
 {
-	u64 match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE), epoch, subbuf_mask, ring_mask; /* emit:D */
-	u32 slots = match & (WEIR_GENERATION_STEP - 1);
-	const struct weir_client_slot *slot;
+	u64 match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE), epoch; /* emit:D */
+	const struct weir_client_slot *slot = __atomic_load_n(&site->slot, __ATOMIC_ACQUIRE); /* emit:F */
+	u64 thread = weir_client_thread.word;
 	char *body = stage + WEIR_STAGE_HEAD;
+	u32 tid = (u32)thread;
 
 	memset(end, 0, 8); /* up to the next multiple of 8 */
-	if (unlikely(!READ_ONCE(weir_client_alive[0]) || !weir_thread_is_plain(&weir_client_thread) ||
-		     !slots || (slots & (slots - 1))))
+	if (unlikely(!slot || !weir_thread_is_plain(thread)))
 		goto slow;
-	slot = &weir_client_state.slot[__builtin_ctz(slots)];
-	epoch = __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE);	     /* emit:F */
-	subbuf_mask = __atomic_load_n(&slot->subbuf_mask, __ATOMIC_ACQUIRE); /* emit:F */
-	ring_mask = __atomic_load_n(&slot->ring_mask, __ATOMIC_ACQUIRE);     /* emit:F */
-	if (unlikely(__atomic_load_n(&site->match, __ATOMIC_RELAXED) != match))
-		goto slow;
-	if (epoch & WEIR_EPOCH_TID) {
-		body -= sizeof(weir_client_thread.tid);
-		memcpy(body, &weir_client_thread.tid, sizeof(weir_client_thread.tid));
+	epoch = __atomic_load_n(&slot->epoch, __ATOMIC_ACQUIRE); /* emit:F */
+	if (likely(epoch & WEIR_EPOCH_TID)) {
+		body -= sizeof(tid);
+		memcpy(body, &tid, sizeof(tid));
 	}
-	if (likely(!weir_append_once(slot, epoch, subbuf_mask, ring_mask, site->id, body, (size_t)(end - body) + 8)))
+	if (likely(!weir_append_fast(site, match, slot, epoch, body, (size_t)(end - body) + 8, clock)))
 		return;
 slow:
 	weir_emit_slow(site, stage, end);
+}
+
+static inline __attribute__((always_inline)) void weir_finish(struct weir_site *site, struct weir_cursor *cursor,
+							       u64 (*clock)(void))
+{
+	if (unlikely(cursor->lost || cursor->p - cursor->stage > (ptrdiff_t)WEIR_RECORD_MAX))
+		weir_emit_slow(site, cursor->stage, cursor->lost ? NULL : cursor->p);
+	else
+		weir_emit(site, cursor->stage, cursor->p, clock);
+	if (unlikely(!cursor->limit))
+		weir_stage_release(cursor);
 }
 
 /**
@@ -302,7 +325,7 @@ slow:
  */
 void weir_client_emit(struct weir_site *site, char *stage, char *end)
 {
-	weir_emit(site, stage, end);
+	weir_emit(site, stage, end, weir_clock);
 }
 
 /**
@@ -312,12 +335,19 @@ void weir_client_emit(struct weir_site *site, char *stage, char *end)
  */
 void weir_client_finish(struct weir_site *site, struct weir_cursor *cursor)
 {
-	if (unlikely(cursor->lost || cursor->p - cursor->stage > (ptrdiff_t)WEIR_RECORD_MAX))
-		weir_emit_slow(site, cursor->stage, cursor->lost ? NULL : cursor->p);
-	else
-		weir_emit(site, cursor->stage, cursor->p);
-	if (unlikely(!cursor->limit))
-		weir_stage_release(cursor);
+	weir_finish(site, cursor, weir_clock);
+}
+
+/* The same while the TSC is the clock: nothing is called, so little is saved and restored. (Where it is the clock no
+ * more, it reads 0, and no record fits.) */
+void weir_client_emit_tsc(struct weir_site *site, char *stage, char *end)
+{
+	weir_emit(site, stage, end, weir_clock_tsc);
+}
+
+void weir_client_finish_tsc(struct weir_site *site, struct weir_cursor *cursor)
+{
+	weir_finish(site, cursor, weir_clock_tsc);
 }
 
 /**

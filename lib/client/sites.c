@@ -178,7 +178,7 @@ void weir_client_list(struct weir_site *site)
 	site->next = weir_client_state.sites;
 	weir_client_state.sites = site; /* one store: a fork in between finds a whole list */
 	__atomic_or_fetch(&site->flags, WEIR_SITE_LISTED, __ATOMIC_RELAXED);
-	__atomic_store_n(&site->match, weir_client_match(site), __ATOMIC_RELEASE); /* reload:D: its id */
+	weir_client_rematch(site); /* after its id */
 }
 
 /**
@@ -209,7 +209,7 @@ void weir_client_remove(struct weir_site **first, struct weir_site **last)
 	weir_client_lock();
 	for (p = first; p < last; p++) {
 		__atomic_and_fetch(&(*p)->flags, (__u16)~WEIR_SITE_LISTED, __ATOMIC_RELAXED);
-		__atomic_store_n(&(*p)->match, 0, __ATOMIC_RELEASE); /* reload:D: no reload will find it */
+		weir_client_forget(*p); /* no reload will find it */
 	}
 	for (link = &weir_client_state.sites; *link;) {
 		if ((*link)->flags & WEIR_SITE_LISTED)

@@ -43,22 +43,22 @@ void weir_client_debug(const char *fmt, ...)
 
 /* ---- fork -------------------------------------------------------------------------------------*/
 
-u32 weir_client_alive[1024] = { 0 };
+struct weir_client_alive weir_client_alive = { 0, 0 };
 
 static bool weir_forks_wipe;
 
 /* Nothing is left to do if a signal handler has traced in the child before. */
 static void weir_fork_child(void)
 {
-	if (!weir_forks_wipe || !READ_ONCE(weir_client_alive[0]))
+	if (!weir_forks_wipe || !READ_ONCE(weir_client_alive.alive))
 		weir_client_forked();
 }
 
 static void weir_watch_forks(void)
 {
 	/* Fails where the page is not anonymous memory: then pthread_atfork alone has to do. */
-	weir_forks_wipe = !madvise(weir_client_alive, sizeof(weir_client_alive), MADV_WIPEONFORK);
-	weir_client_alive[0] = 1;
+	weir_forks_wipe = !madvise(&weir_client_alive, sizeof(weir_client_alive), MADV_WIPEONFORK);
+	weir_client_alive.alive = 1;
 	pthread_atfork(NULL, NULL, weir_fork_child);
 }
 
@@ -79,7 +79,7 @@ void weir_client_forked(void)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	weir_client_alive[0] = 1;
+	weir_client_alive.alive = 1;
 	weir_client_thread.word = 0;
 	weir_fallback_forked();
 	weir_client_unlock();
@@ -100,7 +100,7 @@ void weir_client_forked(void)
 /* Waits: for constructors only. A child that was forked past pthread_atfork may find it held for ever. */
 void weir_client_lock(void)
 {
-	if (!READ_ONCE(weir_client_alive[0]))
+	if (!READ_ONCE(weir_client_alive.alive))
 		weir_client_forked();
 	while (!weir_client_trylock())
 		sched_yield();

@@ -94,7 +94,7 @@ static inline bool weir_ring_fits(u64 mask, u64 position, u64 begin, u64 time, s
 {
 	u64 end = weir_align8(position) + len;
 
-	return ((position - 1) ^ (end - 1)) <= mask && time - begin < 1ull << 47;
+	return time - begin < 1ull << 47 && ((position - 1) ^ (end - 1)) <= mask;
 }
 
 enum weir_ring_plan_result weir_ring_plan(const struct weir_ring *ring, const struct weir_ring_state *state,
