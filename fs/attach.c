@@ -116,6 +116,7 @@ static void *weir_attach_run(void *arg)
 	struct epoll_event event;
 
 	(void)arg;
+	weir_daemon_background();
 	urcu_memb_register_thread();
 	while (!weir_attaching.stopping) {
 		int timeout = weir_connections_expire();

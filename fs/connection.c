@@ -60,18 +60,22 @@ static void weir_connection_free(struct weir_connection *connection)
 	if (connection->pidfd >= 0)
 		close(connection->pidfd);
 	weir_quota_give(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged);
-	weir_watch_remove(&connection->watch); /* the client may see it: everything else is done */
+	/* the client may see it: everything else is done */
+	if (connection->watched)
+		weir_watch_remove(&connection->watch);
+	else
+		close(connection->watch.fd);
 	weir_free(connection);
 }
 
-static void weir_connection_ready(struct weir_watch *watch)
+/* Its message, if it has come. False: it has not; true: it is dealt with, and the connection is gone. */
+static bool weir_connection_receive(struct weir_connection *connection)
 {
-	struct weir_connection *connection = container_of(watch, struct weir_connection, watch);
 	struct weir_hello hello = { .pidfd = connection->pidfd, .peer = connection->peer };
 	int err = weir_message_receive(connection, &hello);
 
 	if (err == -EAGAIN)
-		return;
+		return false;
 	if (!err) {
 		connection->pidfd = -1;
 		weir_process_attach(&hello);
@@ -83,6 +87,12 @@ static void weir_connection_ready(struct weir_watch *watch)
 		weir_process_refused(&hello.peer, err);
 	}
 	weir_connection_free(connection);
+	return true;
+}
+
+static void weir_connection_ready(struct weir_watch *watch)
+{
+	weir_connection_receive(container_of(watch, struct weir_connection, watch));
 }
 
 /* A process that has attached, then called exec() and connected again, said the former before the latter. */
@@ -95,7 +105,7 @@ static void weir_connection_catch_up(pid_t pid)
 
 		next = pos->next;
 		if (connection->peer.pid == pid)
-			weir_connection_ready(&connection->watch);
+			weir_connection_receive(connection);
 	}
 }
 
@@ -139,7 +149,7 @@ static struct weir_connection *weir_connection_new(int fd)
 	return NULL;
 }
 
-/* Most have said their message by the time they are accepted. */
+/* Most have said their message by the time they are accepted: only the others are watched. */
 static void weir_connection_add(int fd)
 {
 	struct weir_connection *connection = weir_connection_new(fd);
@@ -153,10 +163,11 @@ static void weir_connection_add(int fd)
 		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
 	cds_list_add_tail(&connection->list, &weir_listening.pending);
 	weir_connections_count(1);
-	if (weir_watch_add(&connection->watch))
+	if (weir_connection_receive(connection))
+		return;
+	connection->watched = !weir_watch_add(&connection->watch);
+	if (!connection->watched)
 		weir_connection_free(connection);
-	else
-		weir_connection_ready(&connection->watch);
 }
 
 /* False: there is none, or there can be none now. */
@@ -211,7 +222,7 @@ void weir_connections_drain(void)
 
 	for (pos = weir_listening.pending.next; pos != &weir_listening.pending; pos = next) {
 		next = pos->next;
-		weir_connection_ready(&container_of(pos, struct weir_connection, list)->watch);
+		weir_connection_receive(container_of(pos, struct weir_connection, list));
 	}
 	while (left-- && weir_connection_accept_one())
 		;

@@ -4,6 +4,7 @@
  */
 #include <grp.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,6 +61,21 @@ static void weir_daemon_limits(void)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+}
+
+/**
+ * weir_daemon_background() - the calling thread does not interrupt what wakes it
+ *
+ * For threads that programs wake as they come and go: a program that starts is not preempted to be announced, and
+ * what it does next is dealt with at one go (sched(7), SCHED_BATCH). Who has chosen another policy for the daemon
+ * keeps it.
+ */
+void weir_daemon_background(void)
+{
+	const struct sched_param none = { 0 };
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 /* Ours, and nobody else can put a file there. */

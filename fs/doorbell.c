@@ -261,6 +261,7 @@ static void *weir_doorbell_run(void *unused)
 	struct weir_news *news;
 
 	(void)unused;
+	weir_daemon_background();
 	urcu_memb_register_thread();
 	weir_bell_begin();
 	do {

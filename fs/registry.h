@@ -154,6 +154,8 @@ struct weir_daemon {
 };
 extern struct weir_daemon weir_daemon;
 
+void weir_daemon_background(void);
+
 bool weir_source_is_kernel(const struct weir_source *source);
 
 u64 weir_clock_now(void); /* ns, as records carry */
