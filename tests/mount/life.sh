@@ -3,7 +3,7 @@
 # The daemon's life: becoming one, what goes wrong before, stale mounts, ends, users' own mounts.
 . "${top_srcdir:-.}/tests/lib/mount.sh"
 tick=$top_builddir/tests/mount/tick
-need setpriv unshare
+need setpriv unshare chrt
 become_root
 mkdir -p "$mnt" "$WEIR_RUNDIR"
 run() { out=$("$WEIR" mount "$@" 2>&1); status=$?; }
@@ -71,6 +71,17 @@ not_ok "the mount is gone" mountpoint -q "$mnt"
 not_ok "the socket too" test -e "$WEIR_RUNDIR/socket"
 run --clock=monotonic "$mnt"
 is "--clock" "$(cat "$mnt/.weir/clock")" monotonic
+pid=$(find_daemon | tr -d ' ')
+policies() { cut -d' ' -f41 /proc/"$pid"/task/*/stat | sort | uniq -c | awk '{ print $2 "x" $1 }' | xargs; }	# sched(7)
+two_are_batch() { policies | grep -qx '0x[0-9]* 3x2'; }
+ok "the threads that programs wake do not preempt them" wait_for two_are_batch
+ok "umount" "$WEIR" umount "$mnt"
+ok "ends it" wait_for gone
+chrt --idle 0 "$WEIR" mount "$mnt"
+pid=$(find_daemon | tr -d ' ')
+mkdir "$mnt/t"
+ok "by then all threads run" rmdir "$mnt/t"
+is "a policy that was chosen is kept" "$(policies)" "5x$(ls /proc/"$pid"/task | wc -l)"
 ok "umount" "$WEIR" umount "$mnt"
 ok "ends it" wait_for gone
 out=$(cd "$tmp" && WEIR_RUNDIR=run "$WEIR" mount mnt 2>&1)
