@@ -305,20 +305,31 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 
 #ifndef __cplusplus
 
+/* GCC gives a bit-field of odd width a type of its own, which nothing can name: the class of an integer is all there is to
+ * know of it, and that its values fit a long long. Standard types, and 128 bits, are left as they are. */
+__extension__ typedef __int128 weir_s128_;
+__extension__ typedef unsigned __int128 weir_u128_;
+#define WEIR_INTEGER_CLASS 1
+
 /* clang-format off */
-#define WEIR_TYPE_AUTO(x) _Generic((x),                                                                  \
+#define WEIR_IS_BIT_FIELD(x) _Generic((x),                                                               \
+	_Bool: 0, char: 0, signed char: 0, unsigned char: 0, short: 0, unsigned short: 0, int: 0, unsigned int: 0, \
+	long: 0, unsigned long: 0, long long: 0, unsigned long long: 0, weir_s128_: 0, weir_u128_: 0,    \
+	default: __builtin_classify_type(x) == WEIR_INTEGER_CLASS)
+#define WEIR_VALUE(x) __builtin_choose_expr(WEIR_IS_BIT_FIELD(x), (long long)(x), (x))
+#define WEIR_TYPE_AUTO(x) _Generic(WEIR_VALUE(x),                                                        \
 	_Bool: WEIR_TYPE_BOOL, char: WEIR_TYPE_I8, signed char: WEIR_TYPE_I8, unsigned char: WEIR_TYPE_U8, \
 	short: WEIR_TYPE_I16, unsigned short: WEIR_TYPE_U16, int: WEIR_TYPE_I32, unsigned int: WEIR_TYPE_U32, \
 	long: sizeof(long) == 8 ? WEIR_TYPE_I64 : WEIR_TYPE_I32,                                         \
 	unsigned long: sizeof(long) == 8 ? WEIR_TYPE_U64 : WEIR_TYPE_U32,                                \
 	long long: WEIR_TYPE_I64, unsigned long long: WEIR_TYPE_U64, float: WEIR_TYPE_F32, double: WEIR_TYPE_F64, \
 	char *: WEIR_TYPE_STR, const char *: WEIR_TYPE_STR, default: WEIR_TYPE_PTR),
-#define WEIR_PUT_AUTO(x) _Generic((x),                                                                   \
+#define WEIR_PUT_AUTO(x) _Generic(WEIR_VALUE(x),                                                         \
 	_Bool: weir_put_bool, char: weir_put_i8, signed char: weir_put_i8, unsigned char: weir_put_u8,   \
 	short: weir_put_i16, unsigned short: weir_put_u16, int: weir_put_i32, unsigned int: weir_put_u32, \
 	long: weir_put_long, unsigned long: weir_put_ulong,                                              \
 	long long: weir_put_i64, unsigned long long: weir_put_u64, float: weir_put_f32, double: weir_put_f64, \
-	char *: weir_put_str, const char *: weir_put_str, default: weir_put_ptr)(&weir_cursor_, (x));
+	char *: weir_put_str, const char *: weir_put_str, default: weir_put_ptr)(&weir_cursor_, WEIR_VALUE(x));
 #define WEIR_VARIES_AUTO(x) + _Generic((x), char *: 1, const char *: 1, default: 0)
 /* clang-format on */
 

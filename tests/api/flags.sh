@@ -16,6 +16,7 @@ cat >want.c <<'END'
 api:none:
 api:integers: c=65 sc=-128 uc=255 s=-32768 us=65535 i=-2147483648 u=4294967295 l=-9223372036854775808 ul=18446744073709551615 ll=-1 ull=9223372036854775808
 api:others: yes=true f=0.5 d=-2.25 p=0x1234 null=0x0 path="/index.html" req_id=7 req_name="name" req_colour=7 lit_x="lit, (x)"
+api:bits: bits_four=9 bits_rest=268435455 bits_five=-3 bits_flag=true bits_seven=127 bits_forty=1099511627775 bits_sixty=-5 bits_all=18446744073709551615 bits_four_1=10
 api:sixteen: i=-2147483648 i_2=-2147483648 i_3=-2147483648 i_4=-2147483648 i_5=-2147483648 i_6=-2147483648 i_7=-2147483648 i_8=-2147483648 i_9=-2147483648 i_10=-2147483648 i_11=-2147483648 i_12=-2147483648 i_13=-2147483648 i_14=-2147483648 i_15=-2147483648 u=4294967295
 api:given: a=44 b=4464 c=4294967295 d=18446744073709551615 e=-1 f=-2 g=-3 h=-4 k=1.5 l=2.5 m=true n=0x1234 o="/index.html" q=0x01abff r="hello"
 api:guarded:

@@ -16,6 +16,16 @@ struct request {
 	enum colour colour;
 };
 
+struct bits {
+	unsigned int four : 4, rest : 28;
+	signed int five : 5;
+	bool flag : 1;
+	unsigned char seven : 7;
+	unsigned long long forty : 40;
+	signed long long sixty : 60;
+	unsigned long long all : 64;
+};
+
 static void trace_types(const struct request *req, char *path)
 {
 	char c = 'A';
@@ -34,10 +44,13 @@ static void trace_types(const struct request *req, char *path)
 	double d = -2.25;
 	void *p = (void *)(uintptr_t)0x1234;
 	const struct request *null = NULL;
+	const struct bits bits = { 9, 0xfffffff, -3, 1, 127, 0xffffffffff, -5, ~0ull };
 
 	weir_trace(api, none);
 	weir_trace(api, integers, c, sc, uc, s, us, i, u, l, ul, ll, ull);
 	weir_trace(api, others, yes, f, d, p, null, path, req->id, req->name, req->colour, "lit, (x)");
+	weir_trace(api, bits, bits.four, bits.rest, bits.five, bits.flag, bits.seven, bits.forty, bits.sixty, bits.all,
+		   bits.four + 1);
 	weir_trace(api, sixteen, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, u);
 	weir_trace_fields(api, given, weir_u8(a, 44), weir_u16(b, 4464), weir_u32(c, -1), weir_u64(d, -1),
 			  weir_i8(e, -1), weir_i16(f, -2), weir_i32(g, -3), weir_i64(h, -4), weir_f32(k, 1.5),
