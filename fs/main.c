@@ -68,6 +68,14 @@ static int weir_options_bad(void)
 	return 2;
 }
 
+static bool weir_option_known(const char *option, const char *value, const char *const *words)
+{
+	if (weir_one_of(value, words))
+		return true;
+	fprintf(stderr, "weir: %s=%s: not one of them\n", option, value);
+	return false;
+}
+
 /* 0, or what to exit with; -1: nothing is left to do. */
 static int weir_options_parse(struct weir_options *options, int argc, char **argv)
 {
@@ -106,8 +114,8 @@ static int weir_options_parse(struct weir_options *options, int argc, char **arg
 	}
 	if (argc - optind == 2) /* mount(8) says what is mounted, too */
 		optind++;
-	if (argc - optind > 1 || !weir_one_of(options->backend, backends) ||
-	    (options->clock && !weir_one_of(options->clock, clocks)))
+	if (argc - optind > 1 || !weir_option_known("--backend", options->backend, backends) ||
+	    (options->clock && !weir_option_known("--clock", options->clock, clocks)))
 		return weir_options_bad();
 	if (optind < argc)
 		options->mountpoint = argv[optind];
