@@ -67,8 +67,8 @@ static void weir_daemon_limits(void)
  * weir_daemon_background() - the calling thread does not interrupt what wakes it
  *
  * For threads that programs wake as they come and go: a program that starts is not preempted to be announced, and
- * what it does next is dealt with at one go (sched(7), SCHED_BATCH). Who has chosen another policy for the daemon
- * keeps it.
+ * what it does next is dealt with at one go (sched(7), SCHED_BATCH). Threads that it starts are so, too, liburcu's
+ * among them. Who has chosen another policy for the daemon keeps it.
  */
 void weir_daemon_background(void)
 {

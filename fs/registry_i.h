@@ -85,7 +85,7 @@ int weir_clock_init(const char *name);
 
 struct weir_watch {
 	void (*ready)(struct weir_watch *watch);
-	int fd; /* -1: not watched */
+	int fd; /* -1: none */
 };
 
 int weir_attach_open(void);

@@ -20,6 +20,7 @@ KMOD_FILES = \
 	kmod/mappings.c \
 	kmod/pages.c \
 	kmod/process.c \
+	kmod/refused.c \
 	kmod/server.c \
 	kmod/stream.c \
 	kmod/stream_read.c \

@@ -128,17 +128,27 @@ struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int sl
 void weir_buffer_put(struct weir_buffer *buffer);
 struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset);
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset);
-bool weir_buffer_refused(const struct weir_buffer *buffer, size_t offset);
-bool weir_buffer_marked(const struct weir_buffer *buffer, size_t offset);
-void weir_buffer_begin(struct weir_buffer *buffer);
-void weir_buffer_switched(const struct weir_buffer *buffer, u64 position);
-void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset);
 void weir_buffer_read(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
 		      void *dst, size_t len);
 void weir_buffer_move(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
 		      struct page **page);
 void weir_buffers_take(struct weir_source *source, struct list_head *gone, bool all);
 void weir_buffers_put(struct list_head *gone);
+
+static inline unsigned long weir_buffer_subbuf(const struct weir_buffer *buffer, size_t offset)
+{
+	return offset >> weir_epoch_subbuf_shift(buffer->epoch);
+}
+
+u64 weir_buffer_place(const struct weir_buffer *buffer);
+
+/* ---- what a process was refused (refused.c) ---------------------------------------------------- */
+
+bool weir_buffer_refused(const struct weir_buffer *buffer, size_t offset);
+bool weir_buffer_marked(const struct weir_buffer *buffer, size_t offset);
+void weir_buffer_begin(struct weir_buffer *buffer);
+void weir_buffer_refuse(struct weir_buffer *buffer, size_t offset);
+void weir_buffer_switched(const struct weir_buffer *buffer, u64 position);
 
 /* ---- the kernel's own writers (control.c makes, writer.c and events*.c use) ---------------------
  *

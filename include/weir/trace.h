@@ -37,6 +37,10 @@ extern "C" {
 
 /* ---- what an object and libweir say to each other ---------------------------------------------*/
 
+/* Of the structures below, which are compiled into programs. It is in the symbol's name, too: who was compiled
+ * with another one finds nothing, and is silent. */
+#define WEIR_CLIENT_VERSION 2u
+
 #define WEIR_SITE_FIELDS 1u /* text is from weir_trace_fields: weir_type(name, ...) */
 #define WEIR_SITE_GUARD 2u  /* weir_enabled: has no fields and no schema */
 #define WEIR_SITE_LISTED 4u /* libweir's: is in its list */
@@ -81,10 +85,17 @@ struct weir_client {
 
 WEIR_STATIC_ASSERT(sizeof(struct weir_site) == 48 || sizeof(void *) != 8);
 
+/* A site in C++, which is in no section. */
+struct weir_listed {
+	struct weir_site *site;
+	struct weir_listed *next;
+};
+
 /* One an object (executable or shared object), whatever the number of its files. */
 struct weir_object {
 	const __u64 *generation;
 	const struct weir_client *client;
+	struct weir_listed *listed;
 	__u64 none;
 	int ready; /* 1: started, 2: stopped */
 };
@@ -93,7 +104,7 @@ struct weir_object {
 #define WEIR_INLINE static inline __attribute__((always_inline, unused))
 
 extern struct weir_object weir_object_ WEIR_HIDDEN;
-__attribute__((weak)) struct weir_object weir_object_ = { &weir_object_.none, 0, 0, 0 };
+__attribute__((weak)) struct weir_object weir_object_ = { &weir_object_.none, 0, 0, 0, 0 };
 
 extern struct weir_site *__start_weir_sites[] __attribute__((weak, visibility("hidden")));
 extern struct weir_site *__stop_weir_sites[] __attribute__((weak, visibility("hidden")));
@@ -105,8 +116,8 @@ __attribute__((constructor(101), unused)) static void weir_object_start_(void)
 	if (weir_object_.ready)
 		return;
 	weir_object_.ready = 1;
-	client = (const struct weir_client *)dlsym(RTLD_DEFAULT, "weir_client_1");
-	if (!client || client->version != WEIR_ABI_VERSION)
+	client = (const struct weir_client *)dlsym(RTLD_DEFAULT, "weir_client_2");
+	if (!client || client->version != WEIR_CLIENT_VERSION)
 		return;
 	weir_object_.client = client;
 	client->add(__start_weir_sites, __stop_weir_sites); /* none: it maps the control all the same */
@@ -114,8 +125,8 @@ __attribute__((constructor(101), unused)) static void weir_object_start_(void)
 }
 
 /*
- * The object is unloaded, or the program ends while other threads go on: they may be at a site's emit already, so
- * client stays. An object that is never unloaded may define WEIR_TRACE_RESIDENT before it includes this: then it
+ * The object is unloaded, after the destructors of its static objects, which may trace; or the program ends while
+ * other threads go on: they may be at a site's emit already, so client stays. An object that is never unloaded may define WEIR_TRACE_RESIDENT before it includes this: then it
  * traces through the destructors of others, to the end of the process.
  */
 #ifndef WEIR_TRACE_RESIDENT
@@ -126,6 +137,8 @@ __attribute__((destructor(101), unused)) static void weir_object_stop_(void)
 	weir_object_.ready = 2;
 	weir_object_.generation = &weir_object_.none;
 	weir_object_.client->remove(__start_weir_sites, __stop_weir_sites);
+	for (struct weir_listed *l = weir_object_.listed; l; l = l->next)
+		weir_object_.client->remove(&l->site, &l->site + 1);
 }
 #endif
 
@@ -291,6 +304,9 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
  * past the end. */
 #define WEIR_STAGE_SIZE(nr, varies) (WEIR_STAGE_HEAD + 8 * (nr) + ((varies) ? WEIR_STAGE_ROOM + 16 : 0) + 12)
 
+/* By the clock that there is: it may become another one's. */
+#define WEIR_CLIENT(call) __atomic_load_n(&weir_object_.client->call, __ATOMIC_RELAXED)
+
 /* Stages what is put and emits it. Without fields that vary the cursor stays in registers. */
 #define WEIR_EMIT(site, nr, varies, ...)                                                                 \
 	char weir_stage_[WEIR_STAGE_SIZE(nr, varies)] __attribute__((aligned(8)));                       \
@@ -299,9 +315,9 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 					    weir_stage_, 0 };                                            \
 	__VA_ARGS__                                                                                      \
 	if (varies)                                                                                      \
-		weir_object_.client->finish(site, &weir_cursor_);                                        \
+		WEIR_CLIENT(finish)(site, &weir_cursor_);                                                \
 	else                                                                                             \
-		weir_object_.client->emit(site, weir_stage_, weir_cursor_.p);
+		WEIR_CLIENT(emit)(site, weir_stage_, weir_cursor_.p);
 
 #ifndef __cplusplus
 
@@ -427,19 +443,15 @@ template <unsigned char... Code> constexpr unsigned char codes<Code...>::list[];
 /* Hidden, for a STB_GNU_UNIQUE symbol would keep a plug-in from being unloaded. */
 template <class Tag> struct WEIR_HIDDEN site_of {
 	static weir_site site;
-	static struct WEIR_HIDDEN listed {
+	static struct WEIR_HIDDEN listed : weir_listed {
 		listed()
 		{
-			weir_site *p = &site;
 			weir_object_start_();
+			this->site = &site_of::site;
+			this->next = weir_object_.listed;
+			weir_object_.listed = this;
 			if (weir_object_.client)
-				weir_object_.client->add(&p, &p + 1);
-		}
-		~listed()
-		{
-			weir_site *p = &site;
-			if (weir_object_.client)
-				weir_object_.client->remove(&p, &p + 1);
+				weir_object_.client->add(&this->site, &this->site + 1);
 		}
 		void use()
 		{

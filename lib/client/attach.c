@@ -111,16 +111,16 @@ void weir_fill_process(struct weir_process *process, const struct weir_config *c
 	}
 }
 
-/* The first one: it stays where it is. */
+/* The first one: it stays where it is. A fork in between finds none. */
 void weir_client_place(struct weir_process *process)
 {
 	struct weir_client_state *c = &weir_client_state;
 	unsigned int n;
 
-	c->process = process;
 	for (n = 0; n < WEIR_SLOTS; n++)
 		c->slot[n].ring = (struct weir_ring *)((char *)process + WEIR_RINGS_OFFSET) +
 				  weir_ring_index(c->nr_cpus, n, 0);
+	__atomic_store_n(&c->process, process, __ATOMIC_RELEASE);
 }
 
 /* Maps the two over what was there, the buffers first. Slots in use stay accessible throughout. An append between
@@ -252,25 +252,25 @@ static void weir_describe_all(void)
 }
 
 /* Memory is in place, but nothing of this config has been recorded yet. */
-static void weir_client_begin(const struct weir_config *config, bool first)
+static void weir_client_begin(const struct weir_config *config)
 {
 	struct weir_client_state *c = &weir_client_state;
 
-	if (first)
+	if (!c->described)
 		weir_describe_all();
+	c->described = true;
 	/* other threads may read one old and one new: their records have an epoch that only the last daemon reads */
 	WRITE_ONCE(c->clock_base, config->clock.base);
 	WRITE_ONCE(c->clock_mult, config->clock.type == WEIR_CLOCK_TSC ? config->clock.mult : 0);
-	WRITE_ONCE(weir_client_1.emit, c->clock_mult ? weir_client_emit_tsc : weir_client_emit);
-	WRITE_ONCE(weir_client_1.finish, c->clock_mult ? weir_client_finish_tsc : weir_client_finish);
-	WRITE_ONCE(weir_client_alive.nr_cpus, c->nr_cpus);
+	WRITE_ONCE(weir_client_2.emit, c->clock_mult ? weir_client_emit_tsc : weir_client_emit);
+	WRITE_ONCE(weir_client_2.finish, c->clock_mult ? weir_client_finish_tsc : weir_client_finish);
+	WRITE_ONCE(weir_client_alive.nr_cpus, READ_ONCE(weir_client_alive.alive) ? c->nr_cpus : 0);
 }
 
 static int weir_attach_memfds(const struct weir_config *config)
 {
 	struct weir_client_state *c = &weir_client_state;
 	int control_fd, buffers_fd, err;
-	bool first = !c->process;
 
 	control_fd = weir_memfd("weir-control", c->process_size);
 	if (control_fd < 0)
@@ -283,7 +283,7 @@ static int weir_attach_memfds(const struct weir_config *config)
 	err = weir_map(control_fd, buffers_fd, config);
 	if (err)
 		goto close_buffers;
-	weir_client_begin(config, first);
+	weir_client_begin(config);
 	err = weir_tell_daemon(control_fd, buffers_fd);
 close_buffers:
 	weir_sys_close(buffers_fd);
@@ -294,7 +294,6 @@ close_control:
 
 static int weir_attach_device(const struct weir_config *config)
 {
-	bool first = !weir_client_state.process;
 	int err;
 
 	if (!(config->flags & WEIR_CONFIG_DEVICE))
@@ -303,7 +302,7 @@ static int weir_attach_device(const struct weir_config *config)
 	if (err)
 		weir_client_debug("%s: cannot attach: %s; by shared memory then", WEIR_DEVICE, strerror(-err));
 	else
-		weir_client_begin(config, first);
+		weir_client_begin(config);
 	return err;
 }
 

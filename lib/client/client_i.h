@@ -63,6 +63,7 @@ struct weir_client_state {
 	u32 mapped;	/* slots whose buffers are accessible */
 	bool whole;	/* the module's buffers: accessible all or none */
 	bool device;	/* `control` is the module's */
+	bool described; /* all sites that were listed before there was a log */
 	u32 nr_events;
 	size_t schema_bytes; /* committed; the shared word is for readers only */
 	struct weir_site *sites;
@@ -71,10 +72,10 @@ struct weir_client_state {
 	char rundir[108];
 };
 
-/* Wiped to 0 in a child that was forked behind pthread_atfork's back. A page of its own. */
+/* Wiped to 0 in a fork child, also if the fork went past pthread_atfork. A page of its own. */
 struct weir_client_alive {
 	u32 alive;   /* 1 */
-	u32 nr_cpus; /* while attached: one look for both */
+	u32 nr_cpus; /* once there are rings, while alive: the event path looks once for both */
 } __attribute__((aligned(4096)));
 extern struct weir_client_alive weir_client_alive __attribute__((visibility("hidden")));
 
@@ -87,15 +88,15 @@ union weir_client_thread {
 	u64 word;
 } __attribute__((aligned(64)));
 
-/* By its word: nothing special, its tid known, not a vfork child's. */
+/* By its word: nothing special, its tid known, not a vfork child's. (A thread whose tid is not known may vfork.) */
 static inline bool weir_thread_is_plain(u64 word)
 {
-	return !((word - 1) >> 32);
+	return word - 1 < 0x7fffffffu; /* tids are smaller, a depth is larger */
 }
 
 #define WEIR_LOCAL __attribute__((visibility("hidden")))
 
-extern struct weir_client weir_client_1 __attribute__((visibility("default")));
+extern struct weir_client weir_client_2 __attribute__((visibility("default")));
 extern struct weir_client_state weir_client_state WEIR_LOCAL;
 extern __thread union weir_client_thread weir_client_thread WEIR_LOCAL
 	__attribute__((tls_model("initial-exec")));

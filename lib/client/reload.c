@@ -324,6 +324,8 @@ int weir_client_refresh(struct weir_site *site)
 {
 	int saved = errno;
 
+	if (!weir_client_thread.vforked && !READ_ONCE(weir_client_alive.alive))
+		weir_client_forked();
 	if (!weir_client_thread.vforked && weir_client_trylock()) {
 		if (!(site->flags & WEIR_SITE_LISTED))
 			weir_client_list(site);

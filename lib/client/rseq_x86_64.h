@@ -7,8 +7,9 @@
  * process, and no process that shares the ring after fork, has run on this CPU in between.
  *
  * Why that is enough:
- *  - the compares say: this CPU's ring, in the state that was loaded before the clock was read. So what was
- *    computed from that state holds, and no record with a later time has come before this one.
+ *  - the compares say: this CPU's ring, in the epoch and at the position that were loaded before the clock was
+ *    read. So what was computed from them holds (and what else was loaded of the ring since stood with them), and
+ *    no record with a later time has come before this one.
  *  - an abort after some stores leaves bytes above position (append), a raised claim and a completed old
  *    header (switch; both are what the next switch from the same state stores again), or no position with an
  *    old epoch (reset; writers of either trace see which one it was on the way to). Readers cope with each: see

@@ -13,7 +13,12 @@
  *   reload:F / emit:F   a site's pointer to a slot is taken away, then the slot's bit in its match, before the slot's
  *                       epoch and masks change; these are loaded before match is loaded again: unchanged means that
  *                       none is newer. (match never takes an earlier value again: it carries the generation. If it
- *                       was loaded when the bit was gone already, the pointer was gone, or is a later one.)
+ *                       was loaded when the bit was gone already, the pointer was gone, or is a later one. In a
+ *                       fork child it may, for the same configuration.)
+ *
+ * What is not told apart: a signal handler that forks between an event's clock and its section, in a child that then
+ * traces one event of the same size, so that both are their rings' first. The interrupted one follows it, with an
+ * earlier time and the parent's tid.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -267,7 +272,7 @@ static __attribute__((noinline)) void weir_emit_slow(struct weir_site *site, cha
 	while (left) {
 		n = (unsigned int)__builtin_ctz(left);
 		epoch = __atomic_load_n(&weir_client_state.slot[n].epoch, __ATOMIC_ACQUIRE); /* emit:F */
-		again = __atomic_load_n(&site->match, __ATOMIC_RELAXED);
+		again = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE); /* emit:D if it is another one */
 		if (again != match) {
 			match = again;
 			left = match & (WEIR_GENERATION_STEP - 1) & ~done;
@@ -285,7 +290,7 @@ static inline __attribute__((always_inline)) void weir_emit(struct weir_site *si
 							     u64 (*clock)(void))
 {
 	u64 match = __atomic_load_n(&site->match, __ATOMIC_ACQUIRE), epoch; /* emit:D */
-	const struct weir_client_slot *slot = __atomic_load_n(&site->slot, __ATOMIC_ACQUIRE); /* emit:F */
+	const struct weir_client_slot *slot = __atomic_load_n(&site->slot, __ATOMIC_ACQUIRE); /* emit:D */
 	u64 thread = weir_client_thread.word;
 	char *body = stage + WEIR_STAGE_HEAD;
 	u32 tid = (u32)thread;

@@ -178,8 +178,8 @@ static const struct weir_control *weir_find_control(void)
 	return weir_map_control(dir, false);
 }
 
-struct weir_client weir_client_1 = {
-	.version = WEIR_ABI_VERSION,
+struct weir_client weir_client_2 = {
+	.version = WEIR_CLIENT_VERSION,
 	.size = sizeof(struct weir_client),
 	.generation = &(const __u64){ 0 },
 	.add = weir_client_add,
@@ -226,7 +226,7 @@ void weir_client_init(void)
 	weir_rules_init(getpid(), env ? (pid_t)strtol(env, NULL, 10) : 0, c->comm);
 	weir_watch_forks();
 	c->control = control;
-	weir_client_1.generation = &control->generation;
+	weir_client_2.generation = &control->generation;
 	if (READ_ONCE(control->generation) && weir_client_trylock()) {
 		weir_client_reload();
 		weir_client_unlock();

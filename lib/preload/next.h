@@ -26,8 +26,8 @@
 #include <weir/trace.h>
 
 /* Sites look for libweir when this library loads; a linker might think that nobody needs it. */
-extern struct weir_client weir_client_1;
-static const struct weir_client *const weir_needed __attribute__((used)) = &weir_client_1;
+extern struct weir_client weir_client_2;
+static const struct weir_client *const weir_needed __attribute__((used)) = &weir_client_2;
 
 #define WEIR_EXPORT __attribute__((visibility("default")))
 /* Keeps the frame of an enabled event out of the disabled path: a branch and a jump. */

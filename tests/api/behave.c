@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +134,44 @@ static void test_fork(void)
 	weir_trace(api, parent, 1);
 }
 
+static __attribute__((noinline)) pid_t vforks(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		weir_trace(api, fresh, (int)getpid());
+		_exit(0);
+	}
+	return pid;
+}
+
+static void *fresh(void *result)
+{
+	int status;
+	pid_t pid = vforks();
+
+	*(bool *)result = waitpid(pid, &status, 0) == pid && !status;
+	return NULL;
+}
+
+/* Of a thread that has recorded nothing, on a CPU whose ring another one has begun. */
+static void test_fresh_vfork(void)
+{
+	cpu_set_t before, one;
+	pthread_t thread;
+	bool good = false;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	weir_trace(api, warm, 1);
+	pthread_create(&thread, NULL, fresh, &good);
+	pthread_join(thread, NULL);
+	sched_setaffinity(0, sizeof(before), &before);
+	ok(good, "a vfork child of a thread that has recorded nothing traces and ends");
+}
+
 __attribute__((constructor)) static void early(void)
 {
 	weir_trace(api, constructor, 1);
@@ -144,6 +184,7 @@ __attribute__((destructor)) static void late(void)
 
 int main(void)
 {
+	test_fresh_vfork();
 	test_arguments();
 	test_errno();
 	test_lengths();

@@ -18,6 +18,8 @@ count() { grep -Ec "$1" "$text"; }
 for event in constructor destructor child parent vforked evaluated error; do
 	is "$event is recorded once" "$(count " api:$event:")" 1
 done
+is "a vfork child of a thread that has recorded nothing: the locked ring, its own tid" \
+	"$(awk '/ api:fresh: / { split($NF, pid, "="); print $3, $4 == pid[2] }' "$text")" "cpux 1"
 is "1000 handlers" "$(count ' api:handler: sig=10$')" 1000
 like "a fork child has its own directory" "$(grep api:child "$text")" " behave-([0-9]+) .* getpid=\\1|behave-.*"
 is "strings of each length are whole" "$(awk '/ api:length: / {

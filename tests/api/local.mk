@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Event sites as programs write them.
-API_TESTS = tests/api/flags.sh tests/api/behave.sh tests/api/clock.sh tests/api/detach.sh
+API_TESTS = tests/api/flags.sh tests/api/behave.sh tests/api/clock.sh tests/api/detach.sh tests/api/late.sh
 TESTS += $(API_TESTS)
 
 check_PROGRAMS += tests/api/behave tests/api/detach
@@ -15,6 +15,8 @@ tests_api_detach_LDADD = lib/client/libweir.la
 EXTRA_DIST += \
 	$(API_TESTS) \
 	tests/api/inline.h \
+	tests/api/late.c \
+	tests/api/late.cc \
 	tests/api/other.cc \
 	tests/api/types.h \
 	tests/api/types_c.c \

@@ -22,6 +22,8 @@ EXTRA_DIST += \
 	tests/kmod/consumer.c \
 	tests/kmod/device.h \
 	tests/kmod/fuzz.c \
+	tests/kmod/fuzz_any.h \
+	tests/kmod/fuzz_calls.h \
 	tests/kmod/guest \
 	tests/kmod/kasan \
 	tests/kmod/kasan.config \
