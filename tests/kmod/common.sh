@@ -90,11 +90,15 @@ adopt() {	# NAME FILE
 }
 
 boots() {	# NAME [OPTION-OF-vm...] SCRIPT FILE...
-	local name=$1 status out
+	local name=$1 status out try
 	shift
 	out=$(mktemp "$tmp/out.XXXXXX")
-	"$kmod/vm" -k "$WEIR_KERNEL" "$@" >"$out" 2>"$out.err"
-	status=$?
+	for try in 1 2 3; do
+		"$kmod/vm" -k "$WEIR_KERNEL" "$@" >"$out" 2>"$out.err"
+		status=$?
+		[ $status = 96 ] || break
+		diag "$name: ended at the ${try}. try: $(cat "$out.err")"
+	done
 	adopt "$name" "$out"
 	if [ $status = 0 ]; then
 		pass "$name: the kernel said nothing"
