@@ -60,11 +60,7 @@ static void weir_connection_free(struct weir_connection *connection)
 	if (connection->pidfd >= 0)
 		close(connection->pidfd);
 	weir_quota_give(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged);
-	/* the client may see it: everything else is done */
-	if (connection->watched)
-		weir_watch_remove(&connection->watch);
-	else
-		close(connection->watch.fd);
+	weir_watch_remove(&connection->watch); /* the client may see it: everything else is done */
 	weir_free(connection);
 }
 
@@ -163,10 +159,7 @@ static void weir_connection_add(int fd)
 		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
 	cds_list_add_tail(&connection->list, &weir_listening.pending);
 	weir_connections_count(1);
-	if (weir_connection_receive(connection))
-		return;
-	connection->watched = !weir_watch_add(&connection->watch);
-	if (!connection->watched)
+	if (!weir_connection_receive(connection) && weir_watch_add(&connection->watch))
 		weir_connection_free(connection);
 }
 

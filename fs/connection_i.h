@@ -12,7 +12,6 @@ struct weir_connection {
 	struct cds_list_head list; /* the oldest first */
 	struct ucred peer;
 	int pidfd;
-	bool watched;
 	unsigned int charged; /* of the quota: itself, and a thread for each descriptor that may come */
 	u64 deadline;	      /* ms */
 };

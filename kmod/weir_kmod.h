@@ -127,6 +127,7 @@ struct weir_buffer *weir_buffer_make(struct weir_source *source, unsigned int sl
 				     unsigned int cpu);
 void weir_buffer_put(struct weir_buffer *buffer);
 struct page *weir_buffer_page(const struct weir_buffer *buffer, size_t offset);
+u64 weir_buffer_place(const struct weir_buffer *buffer);
 struct page *weir_buffer_populate(struct weir_buffer *buffer, size_t offset);
 void weir_buffer_read(struct weir_buffer *buffer, struct weir_relay_cursor *cursor, size_t offset,
 		      void *dst, size_t len);
@@ -139,8 +140,6 @@ static inline unsigned long weir_buffer_subbuf(const struct weir_buffer *buffer,
 {
 	return offset >> weir_epoch_subbuf_shift(buffer->epoch);
 }
-
-u64 weir_buffer_place(const struct weir_buffer *buffer);
 
 /* ---- what a process was refused (refused.c) ---------------------------------------------------- */
 

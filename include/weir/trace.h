@@ -126,8 +126,9 @@ __attribute__((constructor(101), unused)) static void weir_object_start_(void)
 
 /*
  * The object is unloaded, after the destructors of its static objects, which may trace; or the program ends while
- * other threads go on: they may be at a site's emit already, so client stays. An object that is never unloaded may define WEIR_TRACE_RESIDENT before it includes this: then it
- * traces through the destructors of others, to the end of the process.
+ * other threads go on: they may be at a site's emit already, so client stays. An object that is never unloaded may
+ * define WEIR_TRACE_RESIDENT before it includes this: then it traces through the destructors of others, to the end
+ * of the process.
  */
 #ifndef WEIR_TRACE_RESIDENT
 __attribute__((destructor(101), unused)) static void weir_object_stop_(void)
@@ -321,8 +322,8 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 
 #ifndef __cplusplus
 
-/* GCC gives a bit-field of odd width a type of its own, which nothing can name: the class of an integer is all there is to
- * know of it, and that its values fit a long long. Standard types, and 128 bits, are left as they are. */
+/* GCC gives a bit-field of odd width a type of its own, which nothing can name: the class of an integer is all there
+ * is to know of it, and that its values fit a long long. Standard types, and 128 bits, are left as they are. */
 __extension__ typedef __int128 weir_s128_;
 __extension__ typedef unsigned __int128 weir_u128_;
 #define WEIR_INTEGER_CLASS 1

@@ -19,8 +19,11 @@
 
 static u32 weir_lock;
 
+/* A child that was forked past pthread_atfork may find it held for ever, until it has noticed. */
 bool weir_client_trylock(void)
 {
+	if (!READ_ONCE(weir_client_alive.alive))
+		weir_client_forked();
 	return !__atomic_exchange_n(&weir_lock, 1, __ATOMIC_ACQUIRE); /* lock:G */
 }
 
@@ -324,8 +327,6 @@ int weir_client_refresh(struct weir_site *site)
 {
 	int saved = errno;
 
-	if (!weir_client_thread.vforked && !READ_ONCE(weir_client_alive.alive))
-		weir_client_forked();
 	if (!weir_client_thread.vforked && weir_client_trylock()) {
 		if (!(site->flags & WEIR_SITE_LISTED))
 			weir_client_list(site);

@@ -97,11 +97,9 @@ void weir_client_forked(void)
 	errno = saved;
 }
 
-/* Waits: for constructors only. A child that was forked past pthread_atfork may find it held for ever. */
+/* Waits: for constructors only. */
 void weir_client_lock(void)
 {
-	if (!READ_ONCE(weir_client_alive.alive))
-		weir_client_forked();
 	while (!weir_client_trylock())
 		sched_yield();
 }
