@@ -8,7 +8,7 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/weir-plot.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
 # "question: weir" and "question: peer" become "question", peer / weir; where more is better, weir / peer
-awk -F'  +' '/^#/ || /^stream +(lost|reached),/ { next } {
+awk -F'  +' '/^#/ || /^stream +(lost|reached)[ ,]/ { next } {
 		line = substr($0, 12); at = match(line, /: (weir|LTTng-UST|babeltrace2|tmpfs|trace_pipe_raw)/)
 		if (!at) next
 		question = substr(line, 1, at - 1); rest = substr(line, at + 2)
