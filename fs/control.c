@@ -8,9 +8,11 @@
  *   format:F / map:F   version, size and the empty copies before the magic of a new file
  *
  * A file of the same version is adopted in place, never replaced or shrunk: programs that mapped it earlier
- * join. Its lock tells a second daemon that it is one too many.
+ * join. A second daemon is told that it is one too many by the lock of a file beside it, which nobody else may
+ * open: whoever can read a file can lock it.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -21,10 +23,10 @@
 #include "../lib/core/weir_latch.h"
 
 static struct {
-	int fd;
+	int fd, lock;
 	struct weir_control *map;
 	struct weir_config config;
-} weir_tracing = { .fd = -1 };
+} weir_tracing = { .fd = -1, .lock = -1 };
 
 struct weir_config *weir_control_config(void)
 {
@@ -66,17 +68,10 @@ void weir_control_free_slot(unsigned int slot)
 
 /* ---- opening ----------------------------------------------------------------------------------*/
 
-static int weir_control_lock(int fd)
+/* A regular file of our own. */
+static int weir_control_check(int fd, off_t *size)
 {
-	if (!flock(fd, LOCK_EX | LOCK_NB))
-		return 0;
-	return errno == EWOULDBLOCK ? -EBUSY : -errno;
-}
-
-/* A regular file of our own, and still the one of that name after the lock was had. */
-static int weir_control_check(int fd, const char *path, off_t *size)
-{
-	struct stat st, now;
+	struct stat st;
 
 	if (fstat(fd, &st))
 		return -errno;
@@ -84,10 +79,42 @@ static int weir_control_check(int fd, const char *path, off_t *size)
 		return -EINVAL;
 	if (st.st_uid != geteuid())
 		return -EPERM;
-	if (lstat(path, &now) || now.st_ino != st.st_ino || now.st_dev != st.st_dev)
-		return -EAGAIN;
 	*size = st.st_size;
 	return 0;
+}
+
+static int weir_control_open_file(const char *path, mode_t mode)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int weir_control_lock(const char *path)
+{
+	char lock[PATH_MAX];
+	off_t size;
+	int fd, err;
+
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	fd = weir_control_open_file(lock, 0600);
+	if (fd < 0)
+		return fd;
+	err = weir_control_check(fd, &size);
+	if (!err && (fchmod(fd, 0600) || flock(fd, LOCK_EX | LOCK_NB)))
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (err)
+		close(fd);
+	else
+		weir_tracing.lock = fd;
+	return err;
+}
+
+static void weir_control_unlock(void)
+{
+	if (weir_tracing.lock >= 0)
+		close(weir_tracing.lock);
+	weir_tracing.lock = -1;
 }
 
 /* Space is allocated now: a program that reads a hole of a full tmpfs would get SIGBUS. */
@@ -160,17 +187,15 @@ static int weir_control_take(int fd, off_t size)
 	return err;
 }
 
+/* -EAGAIN: there was one of another version, which is gone now. */
 static int weir_control_try(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	int fd = weir_control_open_file(path, 0644), err;
 	off_t size = 0;
-	int err;
 
 	if (fd < 0)
-		return -errno;
-	err = weir_control_lock(fd);
-	if (!err)
-		err = weir_control_check(fd, path, &size);
+		return fd;
+	err = weir_control_check(fd, &size);
 	if (!err)
 		err = weir_control_take(fd, size);
 	if (!err) {
@@ -193,13 +218,17 @@ static int weir_control_try(const char *path)
  */
 int weir_control_open(const char *path)
 {
-	int err, tries = 0;
+	int err = weir_control_lock(path);
 
-	do
-		err = weir_control_try(path);
-	while (err == -EAGAIN && ++tries < 8);
 	if (err)
 		return err;
+	err = weir_control_try(path);
+	if (err == -EAGAIN)
+		err = weir_control_try(path);
+	if (err) {
+		weir_control_unlock();
+		return err;
+	}
 	memset(weir_tracing.config.slot, 0, sizeof(weir_tracing.config.slot));
 	weir_tracing.config.server++;
 	weir_tracing.config.flags = 0;
@@ -224,4 +253,5 @@ void weir_control_close(void)
 	close(weir_tracing.fd);
 	weir_tracing.map = NULL;
 	weir_tracing.fd = -1;
+	weir_control_unlock();
 }

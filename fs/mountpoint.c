@@ -39,11 +39,13 @@ static bool weir_mountpoint_taken(const char *path)
  * missing. */
 int weir_mountpoint_prepare(const char *path)
 {
+	struct statfs fs;
 	struct stat st;
 	int err, tries;
 
 	for (tries = 0; tries < 16; tries++) {
-		if (!stat(path, &st))
+		/* a daemon that has died still has its root's attributes in the kernel's cache, not those of statfs() */
+		if (!statfs(path, &fs) && !stat(path, &st))
 			break;
 		if (errno == ENOENT && !geteuid()) {
 			if (mkdir(path, 0755) && errno != EEXIST)

@@ -58,12 +58,14 @@ is "the daemon holds no terminal, and nothing of ours" \
 	"$(readlink /proc/$pid/fd/0 /proc/$pid/fd/1 /proc/$pid/fd/2 | sort -u; readlink /proc/$pid/cwd)" "/dev/null
 /"
 mkdir "$mnt/t"
+stat "$mnt" >/dev/null # the kernel knows its attributes for a while
 kill -KILL "$pid"
 wait_for gone
 not_ok "a daemon died" ls "$mnt"
 run "$mnt"
 is "mounting again clears what it left" "$status $out" "0 "
 is "and is empty" "$(ls "$mnt")" ""
+is "one mount, not one on another" "$(grep -c " $mnt " /proc/mounts)" 1
 exec 9<"$mnt/.weir/version"
 kill -TERM "$(find_daemon | tr -d ' ')"
 ok "a signal ends it" wait_for gone

@@ -169,3 +169,13 @@ is "with the bit it says nothing of weir" "$(run_suid env "$tmp/suid")" "2000 0 
 is "and is not traced where the environment says" "$(suid_events)" 1
 like "LD_PRELOAD is heard without the bit" "$(run_suid env LD_PRELOAD="$tmp/evil.so" "$tmp/plain")" evil
 is "and not with it" "$(run_suid env LD_PRELOAD="$tmp/evil.so" "$tmp/suid")" "2000 0 linked"
+
+# What another user can open, he can lock.
+weir_umount
+b flock -s "$WEIR_RUNDIR/control" cat <&"$never" & locker=$!
+not_locked() { flock -n "$WEIR_RUNDIR/control" true; }
+wait_for eval '! not_locked' || fail "it is locked"
+weir_mount
+ok "no lock of another user keeps the daemon from starting" grep -q . "$mnt/.weir/version"
+not_ok "what the daemon locks he cannot open" b cat "$WEIR_RUNDIR/control.lock"
+kill $locker

@@ -58,6 +58,7 @@ static inline void test_dir_make(void)
 static inline void test_dir_remove(void)
 {
 	unlink(test_path("control"));
+	unlink(test_path("control.lock"));
 	unlink(test_path("socket"));
 	assert_int_equal(rmdir(test_dir), 0);
 }
