@@ -18,7 +18,9 @@
  *
  * C11 and C++11 or later, GCC and Clang. Any context: signal handlers, constructors, forked and vforked
  * children; errno is kept. Arguments are evaluated once, and only while the event is recorded. A disabled site
- * costs a load, a compare and a branch that is not taken. Nothing here waits, allocates or makes a system call.
+ * costs a load, a compare and a branch that is not taken. Nothing here waits or allocates, or makes a system
+ * call but for a thread's first event and when what is recorded has changed. An argument that is left by an exception or
+ * longjmp() may keep one of the few places where strings of more than 500 bytes are staged.
  *
  * The header alone compiles and links. Sites are silent until libweir is in the process (linked or
  * LD_PRELOADed) when the object's constructor looks for it.
@@ -117,6 +119,7 @@ __attribute__((constructor(101), unused)) static void weir_object_start_(void)
 		return;
 	weir_object_.ready = 1;
 	client = (const struct weir_client *)dlsym(RTLD_DEFAULT, "weir_client_2");
+	dlerror(); /* that there is none is not the program's error */
 	if (!client || client->version != WEIR_CLIENT_VERSION)
 		return;
 	weir_object_.client = client;
@@ -324,14 +327,19 @@ WEIR_INLINE void weir_put_text(struct weir_cursor *cursor, const char *p, size_t
 
 /* GCC gives a bit-field of odd width a type of its own, which nothing can name: the class of an integer is all there
  * is to know of it, and that its values fit a long long. Standard types, and 128 bits, are left as they are. */
+#ifdef __SIZEOF_INT128__
 __extension__ typedef __int128 weir_s128_;
 __extension__ typedef unsigned __int128 weir_u128_;
+#define WEIR_128_BITS weir_s128_: 0, weir_u128_: 0,
+#else
+#define WEIR_128_BITS
+#endif
 #define WEIR_INTEGER_CLASS 1
 
 /* clang-format off */
 #define WEIR_IS_BIT_FIELD(x) _Generic((x),                                                               \
 	_Bool: 0, char: 0, signed char: 0, unsigned char: 0, short: 0, unsigned short: 0, int: 0, unsigned int: 0, \
-	long: 0, unsigned long: 0, long long: 0, unsigned long long: 0, weir_s128_: 0, weir_u128_: 0,    \
+	long: 0, unsigned long: 0, long long: 0, unsigned long long: 0, WEIR_128_BITS                    \
 	default: __builtin_classify_type(x) == WEIR_INTEGER_CLASS)
 #define WEIR_VALUE(x) __builtin_choose_expr(WEIR_IS_BIT_FIELD(x), (long long)(x), (x))
 #define WEIR_TYPE_AUTO(x) _Generic(WEIR_VALUE(x),                                                        \
@@ -361,11 +369,18 @@ WEIR_INLINE void weir_put_ulong(struct weir_cursor *cursor, unsigned long value)
 	weir_put_long(cursor, (long)value);
 }
 
+/* By the compiler, and by linkers that collect sections whatever __start_ and __stop_ say (lld). */
+#if __has_attribute(retain)
+#define WEIR_KEPT used, retain
+#else
+#define WEIR_KEPT used
+#endif
+
 /* A site: its word, and a pointer to it where the object's constructor finds all of them. */
 #define WEIR_SITE(what, fields, ...)                                                                     \
 	static const unsigned char weir_types_[] = { __VA_ARGS__ 0 };                                    \
 	static struct weir_site weir_site_ = { 0, 0, what, weir_types_, 0, sizeof(weir_types_) - 1, fields, 0 }; \
-	static struct weir_site *weir_site_ptr_ __attribute__((section("weir_sites"), used)) = &weir_site_;
+	static struct weir_site *weir_site_ptr_ __attribute__((section("weir_sites"), WEIR_KEPT)) = &weir_site_;
 
 #define WEIR_SITE_ADDRESS &weir_site_
 
@@ -414,15 +429,7 @@ WEIR_CXX_TYPE(decltype(nullptr), WEIR_TYPE_PTR, false, weir_put_ptr)
 template <class T> struct type_of<T *, false, false> {
 	static constexpr unsigned char code = WEIR_TYPE_PTR;
 	static constexpr bool varies = false;
-	static __attribute__((always_inline)) void put(weir_cursor *cursor, const volatile void *value)
-	{
-		weir_put_ptr(cursor, value);
-	}
-};
-template <class R, class... A> struct type_of<R (*)(A...), false, false> {
-	static constexpr unsigned char code = WEIR_TYPE_PTR;
-	static constexpr bool varies = false;
-	static __attribute__((always_inline)) void put(weir_cursor *cursor, R (*value)(A...))
+	static __attribute__((always_inline)) void put(weir_cursor *cursor, T *value)
 	{
 		weir_put_ptr(cursor, reinterpret_cast<const volatile void *>(value));
 	}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # packages.sh: what to install on Debian and Ubuntu; sourced by ./check and ./quickstart.
 BUILD_PACKAGES=(autoconf automake gcc g++ libc6-dev libfuse3-dev libtool liburcu-dev make pkg-config fuse3)
-TEST_PACKAGES=(babeltrace2 clang gdb git inotify-tools less libcmocka-dev libkdumpfile-dev procps python3 rsync spin sqlite3 strace tar
+TEST_PACKAGES=(babeltrace2 clang gdb git inotify-tools less libcmocka-dev libkdumpfile-dev lld procps python3 rsync spin sqlite3 strace tar
 	util-linux valgrind xz-utils)
 # shellcheck disable=SC2034
 BENCH_PACKAGES=(debootstrap gnuplot-nox liblttng-ust-dev lttng-tools)
