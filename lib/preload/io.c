@@ -25,10 +25,10 @@
 
 #include "timed.h"
 
-/* The path, unless the kernel may not have been able to read it either. */
+/* The path, unless the kernel may not have been able to read it either, or not to its end. */
 static inline const char *weir_path(int ret, const char *path)
 {
-	return ret < 0 && (errno == EFAULT || errno == EINVAL) ? "" : path;
+	return ret < 0 && (errno == EFAULT || errno == EINVAL || errno == ENAMETOOLONG) ? "" : path;
 }
 
 /* `mode`, which only some calls of open() have. */

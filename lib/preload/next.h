@@ -9,8 +9,8 @@
  * itself up. So a wrapper whose event is disabled costs the site's branch and one indirect jump.
  *
  * Wrappers keep no state of their own, per thread or otherwise: a signal handler that interrupts
- * one, a longjmp out of it and a vfork child that shares its parent's thread area have nothing to
- * damage.
+ * one, a longjmp out of the function that it calls and a vfork child that shares its parent's thread
+ * area have nothing to damage.
  */
 #ifndef WEIR_PRELOAD_NEXT_H
 #define WEIR_PRELOAD_NEXT_H

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -32,6 +33,19 @@ static void show(int line, const char *what, long ret)
 
 	printf("%d: %s: %s %s\n", line, what, ret < 0 ? "fails" : "ok", strerrorname_np(error));
 	errno = EXFULL;
+}
+
+/* As long a path as can be, of which the NUL is missing, and what is behind cannot be read. */
+static const char *endless(void)
+{
+	static char *path;
+
+	if (!path) {
+		path = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memset(path, 'a', 4096);
+		mprotect(path + 4096, 4096, PROT_NONE);
+	}
+	return path;
 }
 
 #define SHOW(call) (errno = EXFULL, show(__LINE__, #call, (long)(call)))
@@ -58,6 +72,8 @@ static void files(void)
 	SHOW(creat(bad, 0600));
 	SHOW(creat64("/none/none", 0600));
 	SHOW(open("", O_RDONLY));
+	SHOW(open(endless(), O_RDONLY));
+	SHOW(openat(AT_FDCWD, endless(), O_RDONLY));
 	umask(0);
 	fd = open("made", O_CREAT | O_RDWR | O_TRUNC, 0641);
 	fstat(fd, &st);
