@@ -123,37 +123,81 @@ void weir_client_place(struct weir_process *process)
 	__atomic_store_n(&c->process, process, __ATOMIC_RELEASE);
 }
 
-/* Maps the two over what was there, the buffers first. Slots in use stay accessible throughout. An append between
- * the two steps puts bytes into the new buffers and its position into the old ring, which only a daemon that is
+/* Is any of the buffers accessible? */
+bool weir_client_accesses(void)
+{
+	size_t any = 0;
+	unsigned int n;
+
+	for (n = 0; n < WEIR_SLOTS; n++)
+		any |= weir_client_state.accessible[n];
+	return any;
+}
+
+/* All of them are. */
+void weir_client_accessible(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < WEIR_SLOTS; n++)
+		weir_client_state.accessible[n] = (size_t)1 << weir_client_state.stride_shift;
+}
+
+/*
+ * The buffers over what was there. Those in use stay accessible throughout, so all are: after mlockall(MCL_FUTURE) the
+ * kernel would at once populate every page of a mapping that is accessible when it is made, gigabytes. Hence elsewhere
+ * first, inaccessible, then not locked, then accessible; where there is not address space enough, straight.
+ */
+static int weir_map_buffers(int fd)
+{
+	const int flags = MAP_SHARED | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
+	struct weir_client_state *c = &weir_client_state;
+	const size_t size = c->buffers_size;
+	void *new;
+
+	if (!weir_client_accesses())
+		return mmap(c->buffers, size, PROT_NONE, flags | MAP_FIXED, fd, 0) == MAP_FAILED ? -ENOMEM : 0;
+	new = mmap(NULL, size, PROT_NONE, flags, fd, 0);
+	if (new != MAP_FAILED && (munlock(new, size) || mprotect(new, size, prot) ||
+				  mremap(new, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, c->buffers) == MAP_FAILED)) {
+		munmap(new, size);
+		new = MAP_FAILED;
+	}
+	if (new == MAP_FAILED && mmap(c->buffers, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED)
+		return -ENOMEM;
+	weir_client_accessible();
+	return 0;
+}
+
+/* Maps the two over what was there, the buffers first. An append between the two steps puts bytes into the new buffers and its position into the old ring, which only a daemon that is
  * gone would read; in a fork child, whose parent's ring it would be, nothing else runs: see weir_client_forked(). */
 static int weir_map(int control_fd, int buffers_fd, const struct weir_config *config)
 {
 	struct weir_client_state *c = &weir_client_state;
-	int prot = c->mapped ? PROT_READ | PROT_WRITE : PROT_NONE;
 	struct weir_process *process;
+	int err;
 
 	process = mmap(NULL, c->process_size, PROT_READ | PROT_WRITE, MAP_SHARED, control_fd, 0);
 	if (process == MAP_FAILED)
 		return -errno;
 	weir_fill_process(process, config);
-	if (mmap(c->buffers, c->buffers_size, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, buffers_fd, 0) ==
-	    MAP_FAILED) {
-		munmap(process, c->process_size);
-		return -ENOMEM;
-	}
+	err = weir_map_buffers(buffers_fd);
+	if (err)
+		goto unmap;
 	madvise(c->buffers, c->buffers_size, MADV_DONTDUMP);
 	c->whole = false;
-	if (c->mapped)
-		c->mapped = (1u << WEIR_SLOTS) - 1;
-	if (c->process) {
-		if (mremap(process, c->process_size, c->process_size, MREMAP_MAYMOVE | MREMAP_FIXED, c->process) ==
-		    MAP_FAILED)
-			return -errno;
-	} else {
+	if (!c->process) {
 		weir_client_place(process);
+	} else if (mremap(process, c->process_size, c->process_size, MREMAP_MAYMOVE | MREMAP_FIXED, c->process) ==
+		   MAP_FAILED) {
+		err = -errno;
+		goto unmap;
 	}
 	madvise(c->process, c->process_size, MADV_DONTDUMP);
 	return 0;
+unmap:
+	munmap(process, c->process_size);
+	return err;
 }
 
 /**
@@ -173,7 +217,7 @@ void weir_client_detach(void)
 	char *process = mmap(NULL, c->process_size, prot, flags, -1, 0);
 
 	weir_device_leave();
-	mmap(c->buffers, c->buffers_size, c->mapped ? prot : PROT_NONE, flags | MAP_FIXED, -1, 0);
+	mmap(c->buffers, c->buffers_size, weir_client_accesses() ? prot : PROT_NONE, flags | MAP_FIXED, -1, 0);
 	c->whole = false;
 	if (process == MAP_FAILED)
 		return;

@@ -10,6 +10,7 @@
  *   sites.c     the list of sites, their descriptors
  *   attach.c    the three mappings; the one message to the daemon
  *   device.c    the same by the kernel module
+ *   lock.c      client.lock
  *   start.c     finding the tracing control; fork
  *   vfork.S     vfork that marks the child
  *
@@ -60,11 +61,10 @@ struct weir_client_state {
 	u64 server;	/* attached to; 0: none */
 	u32 uid;	/* then */
 	u64 generation; /* matched */
-	u32 mapped;	/* slots whose buffers are accessible */
+	size_t accessible[WEIR_SLOTS]; /* bytes of each of a slot's buffers */
 	bool whole;	/* the module's buffers: accessible all or none */
 	bool device;	/* `control` is the module's */
 	bool described; /* all sites that were listed before there was a log */
-	u32 nr_events;
 	size_t schema_bytes; /* committed; the shared word is for readers only */
 	struct weir_site *sites;
 	bool debug;
@@ -101,15 +101,19 @@ extern struct weir_client_state weir_client_state WEIR_LOCAL;
 extern __thread union weir_client_thread weir_client_thread WEIR_LOCAL
 	__attribute__((tls_model("initial-exec")));
 
-/* A lock that nobody waits for on the event path and that a fork cannot leave held: see attach.c. */
+u64 weir_signals_block(void);
+void weir_signals_restore(u64 before);
 bool weir_client_trylock(void);
-void weir_client_lock(void);
+bool weir_client_lock(void);
 void weir_client_unlock(void);
+void weir_client_lock_forked(void);
 void weir_client_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void weir_client_init(void);
 int weir_client_attach(const struct weir_config *config);
 void weir_client_detach(void);
+void weir_client_accessible(void);
+bool weir_client_accesses(void);
 void weir_client_place(struct weir_process *process);
 void weir_fill_process(struct weir_process *process, const struct weir_config *config);
 int weir_device_attach(const struct weir_config *config);
@@ -139,6 +143,7 @@ void weir_client_string(struct weir_cursor *cursor, const char *s);
 void weir_client_bytes(struct weir_cursor *cursor, const void *p, size_t n);
 void weir_client_switch(void);
 void weir_stage_release(struct weir_cursor *cursor);
+void weir_stages_forked(void);
 void weir_fallback_append(unsigned int slot, u64 epoch, u32 id, const char *body, size_t len);
 void weir_fallback_forked(void);
 int weir_fallback_init(void);

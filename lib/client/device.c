@@ -126,7 +126,7 @@ static int weir_device_map(int fd, const struct weir_config *config)
 {
 	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_NORESERVE;
 	struct weir_client_state *c = &weir_client_state;
-	int buffers_prot = c->mapped ? prot : PROT_NONE, err = 0;
+	int buffers_prot = weir_client_accesses() ? prot : PROT_NONE, err = 0;
 	void *process;
 
 	process = mmap(NULL, c->process_size, prot, flags, fd, (off_t)WEIR_DEV_PROCESS);
@@ -171,7 +171,7 @@ int weir_device_attach(const struct weir_config *config)
 	if (err)
 		return err;
 	c->whole = true;
-	if (c->mapped)
-		c->mapped = (1u << WEIR_SLOTS) - 1;
+	if (weir_client_accesses())
+		weir_client_accessible();
 	return 0;
 }

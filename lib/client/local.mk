@@ -5,6 +5,7 @@ lib_client_libweir_la_SOURCES = \
 	lib/client/client_i.h \
 	lib/client/device.c \
 	lib/client/fallback.c \
+	lib/client/lock.c \
 	lib/client/raw.h \
 	lib/client/reload.c \
 	lib/client/rseq.h \

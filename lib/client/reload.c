@@ -8,7 +8,6 @@
  *   latch:E / reload:E   the daemon completes the latch, then stores generation; generation is loaded before the
  *                        latch is read, so what is read is at least as new. Its other orders: weir_latch.h
  *   reload:D, reload:F   what the event path finds together: site.c
- *   unlock:G / lock:G    what the last holder did, before the lock is free
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -16,21 +15,6 @@
 #include "client_i.h"
 #include "rules_i.h"
 #include "weir_glob.h"
-
-static u32 weir_lock;
-
-/* A child that was forked past pthread_atfork may find it held for ever, until it has noticed. */
-bool weir_client_trylock(void)
-{
-	if (!READ_ONCE(weir_client_alive.alive))
-		weir_client_forked();
-	return !__atomic_exchange_n(&weir_lock, 1, __ATOMIC_ACQUIRE); /* lock:G */
-}
-
-void weir_client_unlock(void)
-{
-	__atomic_store_n(&weir_lock, 0, __ATOMIC_RELEASE); /* unlock:G */
-}
 
 static struct weir_config weir_config; /* the last one read; under the lock */
 
@@ -84,18 +68,31 @@ static bool weir_slot_wanted(const struct weir_slot *slot)
 	       weir_processes_match(slot->processes);
 }
 
-/* The buffers of a slot are made accessible when its trace first matches. */
-static bool weir_slot_map(unsigned int n)
+/* The buffers of a slot are made accessible when its trace first matches, and no more of them than it has: a program
+ * that calls mlockall(2) locks all that is accessible. */
+static bool weir_slot_map(unsigned int n, size_t size)
 {
 	struct weir_client_state *c = &weir_client_state;
-	size_t size = ((size_t)c->nr_cpus + 1) << c->stride_shift;
+	const int prot = PROT_READ | PROT_WRITE;
+	u32 cpu;
 
-	if (c->mapped & 1u << n)
+	if (c->accessible[n] >= size)
 		return true;
-	if (mprotect(c->whole ? c->buffers : c->buffers + n * size, c->whole ? c->buffers_size : size,
-		     PROT_READ | PROT_WRITE))
-		return false;
-	c->mapped |= c->whole ? (1u << WEIR_SLOTS) - 1 : 1u << n;
+	if (c->whole) {
+		if (mprotect(c->buffers, c->buffers_size, prot))
+			return false;
+		weir_client_accessible();
+		return true;
+	}
+	for (cpu = 0; cpu <= c->nr_cpus; cpu++)
+		if (mprotect(c->slot[n].data + ((size_t)cpu << c->stride_shift), size, prot))
+			break;
+	if (cpu <= c->nr_cpus) { /* too many mappings: then as one */
+		size = (size_t)1 << c->stride_shift;
+		if (mprotect(c->slot[n].data, ((size_t)c->nr_cpus + 1) << c->stride_shift, prot))
+			return false;
+	}
+	c->accessible[n] = size;
 	return true;
 }
 
@@ -182,7 +179,8 @@ static void weir_rematch(u32 slots)
 
 	for (n = 0; n < WEIR_SLOTS; n++) {
 		epoch = slots & 1u << n ? weir_config.slot[n].epoch : 0;
-		if (epoch && weir_slot_wanted(&weir_config.slot[n]) && weir_slot_map(n))
+		if (epoch && weir_slot_wanted(&weir_config.slot[n]) &&
+		    weir_slot_map(n, weir_epoch_ring_size(epoch)))
 			wanted |= 1u << n;
 		if (!weir_slot_is(&weir_client_state.slot[n], epoch))
 			changed |= 1u << n;
@@ -306,8 +304,10 @@ void weir_client_reload(void)
 			return;
 		if (err)
 			slots = 0; /* not seen by anybody: record nothing until the next generation */
-		if (c->device != device && !weir_client_look(&generation, &slots))
+		if (c->device != device && !weir_client_look(&generation, &slots)) {
+			weir_client_unmatch(); /* what it was matched by counts differently */
 			return;
+		}
 		slots = c->server ? slots : 0;
 	}
 	c->generation = generation;

@@ -2,8 +2,9 @@
 /*
  * site: the event path, from staged fields to the ring.
  *
- * No system call, no lock, no wait, nothing but this thread's stack, the site, the slot and the ring. What
- * cannot be recorded is counted as lost in its ring.
+ * No system call, no lock, no wait, nothing but this thread's stack, the site, the slot and the ring; but for a thread's
+ * first event, which asks for its tid, and for threads that share the locked ring (fallback.c). What cannot be
+ * recorded is counted as lost in its ring.
  *
  * A record belongs to the trace whose rules its site matched:
  *

@@ -97,32 +97,22 @@ static int weir_describe(const struct weir_site *site, void *buf, size_t size)
 	return n == site->nr_fields ? weir_desc_write(buf, size, event, n, field, site->types) : -EINVAL;
 }
 
-static u32 weir_hash(const u8 *p, size_t n)
-{
-	u32 hash = 2166136261u; /* FNV-1a */
-
-	while (n--)
-		hash = (hash ^ *p++) * 16777619u;
-	return hash;
-}
-
-/* The id of an equal descriptor among the first `bytes` of the log, or -1. */
-static int weir_find_desc(const struct weir_desc *desc, size_t bytes)
+/* The place of an equal descriptor among the first `bytes` of the log; how many there are if there is none. */
+static u32 weir_find_desc(const struct weir_desc *desc, size_t bytes, bool *found)
 {
 	const char *log = weir_log();
 	size_t at = 0;
-	int id = 0;
+	u32 id = 0;
 
-	for (; at < bytes; id++) {
+	for (*found = false; at < bytes; id++) {
 		const struct weir_desc *d = (const void *)(log + at);
 
-		if (d->hash == desc->hash && d->size == desc->size && !memcmp(d, desc, desc->size))
-			return id;
-		if (d->size < sizeof(*d)) /* somebody else writes here */
+		*found = d->hash == desc->hash && d->size == desc->size && !memcmp(d, desc, desc->size);
+		if (*found || d->size < sizeof(*d)) /* somebody else writes here */
 			break;
 		at += d->size;
 	}
-	return -1;
+	return id;
 }
 
 static void weir_site_mute(struct weir_site *site, const char *why)
@@ -142,7 +132,9 @@ void weir_schema_add(struct weir_site *site)
 {
 	size_t bytes = weir_client_state.schema_bytes;
 	struct weir_desc *desc = (void *)((char *)weir_log() + bytes);
-	int size, id;
+	bool found;
+	int size;
+	u32 id;
 
 	if (site->flags & WEIR_SITE_GUARD)
 		return;
@@ -151,21 +143,18 @@ void weir_schema_add(struct weir_site *site)
 		weir_site_mute(site, size == -ENOSPC ? "the schema log is full" : "bad names or fields");
 		return;
 	}
-	desc->hash = 0;
-	desc->hash = weir_hash((const u8 *)desc, (size_t)size);
-	id = weir_find_desc(desc, bytes);
-	if (id < 0 && weir_client_state.nr_events >= WEIR_EVENTS_MAX) {
+	id = weir_find_desc(desc, bytes, &found);
+	if (id >= WEIR_EVENTS_MAX) {
 		weir_site_mute(site, "too many events");
 		return;
 	}
-	if (id < 0) {
-		id = (int)weir_client_state.nr_events++;
+	if (!found) {
 		weir_client_state.schema_bytes = bytes + (size_t)size;
 		/* log:A / parse:A   the descriptor before the size of the log (fs/backend_shm.c) */
 		__atomic_store_n(&weir_client_state.process->schema_bytes, weir_client_state.schema_bytes,
 				 __ATOMIC_RELEASE); /* log:A */
 	}
-	site->id = (u32)id;
+	site->id = id;
 }
 
 /* Lists one site; with a schema at once if the process is attached. Context: client.lock. */
@@ -193,7 +182,8 @@ void weir_client_add(struct weir_site **first, struct weir_site **last)
 	weir_client_init();
 	if (!weir_client_state.control)
 		return;
-	weir_client_lock();
+	if (!weir_client_lock())
+		return; /* they are listed at their first events */
 	for (; first < last; first++)
 		weir_client_list(*first);
 	weir_client_unlock();
@@ -206,7 +196,8 @@ void weir_client_remove(struct weir_site **first, struct weir_site **last)
 
 	if (!weir_client_state.control)
 		return;
-	weir_client_lock();
+	if (!weir_client_lock())
+		return;
 	for (p = first; p < last; p++) {
 		__atomic_and_fetch(&(*p)->flags, (__u16)~WEIR_SITE_LISTED, __ATOMIC_RELAXED);
 		weir_client_forget(*p); /* no reload will find it */

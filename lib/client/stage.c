@@ -3,10 +3,11 @@
  * stage: strings and sequences on their way into a record.
  *
  * A site stages on its own stack, with WEIR_STAGE_ROOM bytes for what varies. What does not fit moves to one
- * of a few larger stages, taken and given back with one atomic operation each; when all are taken, or
- * WEIR_RECORD_MAX is not enough, the event is lost. Their pages are touched only when they are used.
+ * of a few larger stages; when all are taken, or WEIR_RECORD_MAX is not enough, the event is lost. Their pages
+ * are touched only when they are used. Each has its owner's name on it, by which a fork child knows those that
+ * nobody will give back.
  *
- *   give:A / take:A   the last access to a stage, before its bit is cleared; its bit is set before the next one
+ *   give:A / take:A   the last access to a stage, before it is nobody's; it is somebody's before the next one
  */
 #include <stdint.h>
 #include <string.h>
@@ -20,27 +21,38 @@
 #define WEIR_STAGE_LARGE (WEIR_RECORD_MAX + WEIR_STAGE_HEAD + WEIR_STAGE_RESERVE)
 
 static char weir_stages[WEIR_STAGES][WEIR_STAGE_LARGE] __attribute__((aligned(64)));
-static u32 weir_stages_taken;
+static void *weir_stage_owner[WEIR_STAGES]; /* a thread's TLS; NULL: nobody's */
 
 static int weir_stage_take(void)
 {
-	u32 taken = __atomic_load_n(&weir_stages_taken, __ATOMIC_RELAXED);
+	void *nobody;
 	int n;
 
-	do {
-		if (taken == (1u << WEIR_STAGES) - 1)
-			return -1;
-		n = __builtin_ctz(~taken);
-	} while (!__atomic_compare_exchange_n(&weir_stages_taken, &taken, taken | 1u << n, 0, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED)); /* take:A */
-	return n;
+	for (n = 0; n < WEIR_STAGES; n++) {
+		nobody = NULL;
+		if (!READ_ONCE(weir_stage_owner[n]) &&
+		    __atomic_compare_exchange_n(&weir_stage_owner[n], &nobody, &weir_client_thread, 0,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) /* take:A */
+			return n;
+	}
+	return -1;
 }
 
 void weir_stage_release(struct weir_cursor *cursor)
 {
 	size_t n = (size_t)(cursor->stage - weir_stages[0]) / WEIR_STAGE_LARGE;
 
-	__atomic_and_fetch(&weir_stages_taken, ~(1u << n), __ATOMIC_RELEASE); /* give:A */
+	__atomic_store_n(&weir_stage_owner[n], NULL, __ATOMIC_RELEASE); /* give:A */
+}
+
+/* In a fork child: this thread's are all that is in use, below a handler that forked. */
+void weir_stages_forked(void)
+{
+	int n;
+
+	for (n = 0; n < WEIR_STAGES; n++)
+		if (weir_stage_owner[n] != &weir_client_thread)
+			weir_stage_owner[n] = NULL;
 }
 
 /* Bytes that may still be staged for fields that vary. A cursor in a larger stage has no limit of its own. */

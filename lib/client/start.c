@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,15 +72,14 @@ static void weir_watch_forks(void)
  */
 void weir_client_forked(void)
 {
-	sigset_t all, before;
+	u64 before = weir_signals_block();
 	int saved = errno;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
 	weir_client_alive.alive = 1;
 	weir_client_thread.word = 0;
 	weir_fallback_forked();
-	weir_client_unlock();
+	weir_client_lock_forked();
+	weir_stages_forked();
 	weir_rules_forked(getpid());
 	if (weir_client_state.server && weir_client_trylock()) {
 		weir_client_state.server = 0;
@@ -93,15 +90,8 @@ void weir_client_forked(void)
 	}
 	if (weir_client_state.process && !weir_client_state.server)
 		weir_client_detach();
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	weir_signals_restore(before);
 	errno = saved;
-}
-
-/* Waits: for constructors only. */
-void weir_client_lock(void)
-{
-	while (!weir_client_trylock())
-		sched_yield();
 }
 
 static const struct weir_control *weir_map_control(const char *dir, bool mine)

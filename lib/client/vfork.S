@@ -4,8 +4,8 @@
  *
  * The child runs on its parent's stack and TLS, unregistered for rseq while the TLS shows the parent's CPU; its
  * parent's thread is suspended until it execs or exits. weir_client_thread.vforked, the second word there,
- * is the depth: raised before the call, lowered again by whoever is the parent on return. While it is not zero
- * events take the locked ring. The parent returns when the child is gone, and frees the lock if the child died
+ * is the depth: raised before the call, set back by whoever is the parent on return (a child that was killed
+ * with its own child has left it raised by two). While it is not zero events take the locked ring. The parent returns when the child is gone, and frees the lock if the child died
  * holding it.
  *
  * The return address is kept in a register, for the child overwrites the stack that it was on (as in glibc's
@@ -23,6 +23,7 @@ vfork:
 	.cfi_adjust_cfa_offset -8
 	.cfi_register %rip, %rdi
 	movq	weir_client_thread@gottpoff(%rip), %rsi
+	movl	%fs:4(%rsi), %edx	/* kept, as rdi and rsi are */
 	addl	$1, %fs:4(%rsi)
 	movl	$58, %eax		/* SYS_vfork */
 	syscall
@@ -31,7 +32,7 @@ vfork:
 	.cfi_rel_offset %rip, 0
 	testl	%eax, %eax
 	jz	1f
-	subl	$1, %fs:4(%rsi)		/* the parent, or nobody's child */
+	movl	%edx, %fs:4(%rsi)	/* the parent, or nobody's child */
 	pushq	%rax
 	.cfi_adjust_cfa_offset 8
 	call	weir_fallback_vforked
