@@ -30,12 +30,16 @@ not_there() { [[ $(cat "/proc/$1/stat") != *\)\ [^Z]* ]]; }
 sources() { ls "$mnt/t" | grep -c '^signals-'; }
 events() { grep -o 'api:[a-z]*' "$mnt/t/text" | sort | uniq -c | xargs; }
 
+# A sanitizer does not know that a stack was left by a cancellation.
+left=(jump)
+[ "$WEIR_SANITIZE" != none ] || left+=(cancel)
+
 # two memfds and a socket
 for call in 1 2 3; do
 	interrupted exit $call
 	is "exit, call $call: the program ends" "$status" 7
 	weir_umount
-	for what in jump cancel; do
+	for what in "${left[@]}"; do
 		interrupted $what $call
 		is "$what, call $call: the program ends" "$status" 0
 		is "$what, call $call: it has attached, and goes on" "$(events)" "10 api:parent"

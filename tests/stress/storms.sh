@@ -25,7 +25,7 @@ storm() {	# NAME MODE OPTION...
 
 storm vfork discard -t 2 -n "$n" -V $((many * 5)) -s -m
 # a child writes until it is killed: how much that is, the machine decides, and thousands of them may fill cpux
-storm vfork-killed "$(soak discard exact)" -t 2 -n "$n" -V $((many * 2)) -K
+storm vfork-killed "$(soak discard exact exact)" -t 2 -n "$n" -V $((many * 2)) -K
 # ASan marks the stack frames of instrumented functions; a child that is killed inside of one leaves the marks in its
 # parent's memory, and a signal handler may meet them before ASan's own vfork has wiped them.
 signals=-s
