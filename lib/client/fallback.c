@@ -4,7 +4,8 @@
  * architecture, a thread that is just starting) and of vfork children, who run unregistered on their parent's
  * TLS. Always under one lock of the process.
  *
- * Nobody waits for the lock: it is tried a bounded number of times, then the event is lost. A signal handler
+ * Nobody waits for the lock: it is tried a bounded number of times, then the event is lost, and whoever comes while
+ * the same holder has it (preempted, or gone by a siglongjmp out of its event) tries once. A signal handler
  * that interrupted the holder is lost at once. The lock is in private memory, so a process that dies takes it
  * along; a fork child starts with it free. A vfork child may die holding it and leave its parent alive: the
  * lock's word names its holder, TLS address and vfork depth, so that the parent, back at a smaller depth on
@@ -21,6 +22,7 @@
 #define WEIR_DEPTH_MASK (sizeof(union weir_client_thread) - 1)
 
 static uintptr_t weir_fallback_holder;
+static uintptr_t weir_fallback_late; /* a holder for whom somebody has tried in vain */
 
 static inline void weir_relax(void)
 {
@@ -44,14 +46,19 @@ static bool weir_fallback_lock(void)
 
 	for (tries = 0; tries < WEIR_FALLBACK_TRIES; tries++) {
 		holder = __atomic_load_n(&weir_fallback_holder, __ATOMIC_RELAXED);
+		if (holder && tries && holder == READ_ONCE(weir_fallback_late))
+			return false;
 		if (holder && weir_fallback_is_mine(holder, me) && holder <= me)
 			return false;
 		if ((!holder || weir_fallback_is_mine(holder, me)) &&
 		    __atomic_compare_exchange_n(&weir_fallback_holder, &holder, me, 0, __ATOMIC_ACQUIRE, /* lock:A */
-						__ATOMIC_RELAXED))
+						__ATOMIC_RELAXED)) {
+			WRITE_ONCE(weir_fallback_late, 0);
 			return true;
+		}
 		weir_relax();
 	}
+	WRITE_ONCE(weir_fallback_late, holder);
 	return false;
 }
 

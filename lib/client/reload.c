@@ -211,6 +211,7 @@ static bool weir_client_look(u64 *generation, u32 *slots)
 	if (!c->device || weir_device_served(weir_config.server))
 		return true;
 	weir_device_leave();
+	weir_client_unmatch(); /* the file counts for itself: its number may be the one that was matched */
 	*generation = smp_load_acquire(&c->control->generation); /* reload:E */
 	return weir_client_read_config(&weir_config, slots);
 }
@@ -305,7 +306,7 @@ void weir_client_reload(void)
 		if (err)
 			slots = 0; /* not seen by anybody: record nothing until the next generation */
 		if (c->device != device && !weir_client_look(&generation, &slots)) {
-			weir_client_unmatch(); /* what it was matched by counts differently */
+			weir_client_unmatch();
 			return;
 		}
 		slots = c->server ? slots : 0;
