@@ -270,12 +270,13 @@ static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, cons
 		return err;
 	shm->schemas_cost += cost;
 	log = weir_alloc(len);
-	if (!log)
-		return -ENOMEM;
-	err = weir_pread(memory->control, log, len,
-			 memory->control_base + weir_schema_offset(weir_daemon.nr_cpus) + done);
-	if (!err)
+	err = log ? weir_pread(memory->control, log, len,
+			       memory->control_base + weir_schema_offset(weir_daemon.nr_cpus) + done) :
+		    -ENOMEM;
+	if (!err) {
 		err = weir_schemas_parse(&source->schemas, log, len);
+		shm->schemas_bad = err && err != -ENOMEM;
+	}
 	weir_free(log);
 	/* what was not understood costs nothing from now on */
 	cost = (done + len - source->schemas.bytes) * WEIR_SCHEMA_COST;
@@ -284,12 +285,13 @@ static int weir_shm_parse(struct weir_source *source, struct weir_shm *shm, cons
 	return err;
 }
 
-/* A log with a bad entry is not looked at again: it only grows, and ids are counted from its start. */
+/* A log with a bad entry is not looked at again: it only grows, and ids are counted from its start. What there was
+ * no memory for is tried again, the next time somebody looks. */
 static u32 weir_shm_schemas(struct weir_source *source)
 {
 	struct weir_shm *shm = source->private;
 	const struct weir_shm_memory *memory;
-	bool more = false;
+	bool more = false, full = false;
 	u32 before;
 
 	weir_rcu_lock();
@@ -297,12 +299,16 @@ static u32 weir_shm_schemas(struct weir_source *source)
 	if (memory) {
 		pthread_mutex_lock(&shm->schemas_lock);
 		before = source->schemas.count;
-		if (!shm->schemas_bad && weir_shm_parse(source, shm, memory))
-			shm->schemas_bad = true;
+		if (!shm->schemas_bad && weir_shm_parse(source, shm, memory) == -EDQUOT)
+			full = !shm->schemas_full;
+		shm->schemas_full |= full;
 		more = source->schemas.count != before;
 		pthread_mutex_unlock(&shm->schemas_lock);
 	}
 	weir_rcu_unlock();
+	if (full)
+		weir_error_add(source->uid, "event types of %s: the user's ended processes hold as much as there may be",
+			       source->name);
 	if (more)
 		weir_news_tell(NULL, source);
 	return smp_load_acquire(&source->schemas.count); /* class:A */

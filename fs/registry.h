@@ -169,7 +169,7 @@ enum weir_quota {
 	WEIR_QUOTA_SNAPSHOTS,
 	WEIR_QUOTA_SNAPSHOT_BYTES,
 	WEIR_QUOTA_PROCESSES,	/* attached */
-	WEIR_QUOTA_BYTES,	/* held for ended processes and for markers */
+	WEIR_QUOTA_BYTES,	/* held for ended processes, for markers, and for event types of all processes */
 	WEIR_QUOTA_COPIES,	/* bytes of open copies, and whatever else readers make us hold */
 	WEIR_QUOTA_CONNECTIONS, /* of connection.c's own: that have not said anything yet */
 	WEIR_QUOTA_COUNT

@@ -141,6 +141,7 @@ struct weir_shm {
 	struct weir_image *image[WEIR_SLOTS]; /* RCU; afterwards: what it held in each trace. Set locked */
 	pthread_mutex_t schemas_lock;
 	bool schemas_bad;
+	bool schemas_full; /* there was no quota for them, once, and .weir/errors says so */
 	u64 schemas_cost; /* taken from the quota */
 	/* of process.c */
 	struct weir_source *source;

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "daemon.h"
+#include "../../fs/tree_i.h"
 
 #define TEST_CPUX (weir_daemon.nr_cpus)
 
@@ -146,6 +147,42 @@ static void test_bad_log(void **state)
 	desc->size = 3;
 	program.process->schema_bytes = ~0ull;
 	assert_int_equal(source->backend->schemas(source), 2);
+	assert_int_equal(source->backend->schemas(source), 2);
+	weir_source_put(source);
+	test_program_free(&program);
+}
+
+/* A user without quota: the event types of a process are not known, which is said once, until there is room again. */
+static void test_full_quota(void **state)
+{
+	const uid_t uid = geteuid() ? geteuid() : 65534, was = geteuid();
+	struct weir_caller caller = { .uid = uid };
+	struct test_program program;
+	struct weir_source *source;
+	u64 taken = 1ull << 30;
+	struct weir_buf said = { 0 };
+	char *line;
+
+	(void)state;
+	test_program_make(&program);
+	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_BYTES, taken), 0);
+	assert_int_equal(seteuid(uid), 0); /* whose process it is */
+	test_attach(&program, "p");
+	assert_int_equal(seteuid(was), 0);
+	source = test_find("p", getpid(), "");
+	assert_non_null(source);
+	assert_int_equal(source->uid, uid);
+	assert_int_equal(source->backend->schemas(source), 0);
+	assert_int_equal(source->backend->schemas(source), 0);
+	assert_int_equal(weir_errors_show(&caller, NULL, &said), 0);
+	assert_non_null(said.data);
+	line = strstr(said.data, "event types of p-");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "event types of p-"));
+	weir_buf_free(&said);
+	weir_quota_give(uid, WEIR_QUOTA_BYTES, taken);
+	assert_int_equal(source->backend->schemas(source), 1);
+	test_describe(&program, "test:two");
 	assert_int_equal(source->backend->schemas(source), 2);
 	weir_source_put(source);
 	test_program_free(&program);
@@ -529,9 +566,10 @@ static void test_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_live),      test(test_large_ring), test(test_owners), test(test_bad_log), test(test_names),
-		test(test_exec),      test(test_end),	     test(test_end_early), test(test_max_bytes),
-		test(test_listed),    test(test_sync),	     test(test_order),	test(test_readers),
+		test(test_live),      test(test_large_ring), test(test_owners), test(test_bad_log),
+		test(test_full_quota), test(test_names),     test(test_exec),	test(test_end),
+		test(test_end_early), test(test_max_bytes),  test(test_listed), test(test_sync),
+		test(test_order),     test(test_readers),
 	};
 
 	return test_run(tests);
