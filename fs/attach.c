@@ -47,12 +47,17 @@ void weir_watch_pause(struct weir_watch *watch, bool pause)
 	weir_watch_control(watch, EPOLL_CTL_MOD, pause ? 0 : EPOLLIN);
 }
 
-/* Removal is explicit: a copy of the descriptor elsewhere would keep the watch alive. */
+/* Explicit: a copy of the descriptor elsewhere would keep the watch alive. */
+void weir_watch_end(struct weir_watch *watch)
+{
+	weir_watch_control(watch, EPOLL_CTL_DEL, 0);
+}
+
 void weir_watch_remove(struct weir_watch *watch)
 {
 	if (watch->fd < 0)
 		return;
-	weir_watch_control(watch, EPOLL_CTL_DEL, 0);
+	weir_watch_end(watch);
 	close(watch->fd);
 	watch->fd = -1;
 }

@@ -23,14 +23,6 @@ struct weir_caller_seen {
 static struct weir_caller_seen weir_callers[WEIR_CALLERS];
 static pthread_mutex_t weir_callers_lock = PTHREAD_MUTEX_INITIALIZER;
 
-u64 weir_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000;
-}
-
 void weir_caller_init(struct weir_caller *caller, fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);

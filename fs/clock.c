@@ -127,6 +127,14 @@ static int weir_tsc_calibrate(struct weir_clock *clock)
 	return 0;
 }
 
+u64 weir_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000;
+}
+
 /**
  * weir_clock_now() - the time, as records carry it
  *

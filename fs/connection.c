@@ -4,6 +4,7 @@
  *
  *   says nothing              dropped after two seconds; of a user's too many the oldest goes, and of all too
  *   exhausts descriptors      nothing is accepted for a while
+ *   is slow to close          a thread does that (closer.c)
  *
  * What waits is in the socket's queue, then `busy` says that it is in between, then `count` has it. Stored in this order and
  * looked at in this order, all in one total order, so that none slips through:
@@ -11,10 +12,10 @@
  *   accept:A / waiting:A   busy is set before the queue is emptied; the queue is looked at before busy
  *   accept:B / waiting:B   count is raised before busy is cleared; busy is loaded before count
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "connection_i.h"
@@ -38,14 +39,6 @@ static struct {
 	.pending = CDS_LIST_HEAD_INIT(weir_listening.pending),
 };
 
-static u64 weir_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + (u64)ts.tv_nsec / 1000000;
-}
-
 /* ---- one connection ---------------------------------------------------------------------------*/
 
 static void weir_connections_count(int change)
@@ -53,15 +46,31 @@ static void weir_connections_count(int change)
 	__atomic_fetch_add(&weir_listening.count, change, __ATOMIC_SEQ_CST); /* accept:B */
 }
 
+/* One that is not in the list. */
+static void weir_connection_end(struct weir_connection *connection)
+{
+	if (connection->pidfd >= 0)
+		close(connection->pidfd);
+	weir_watch_end(&connection->watch);
+	weir_connection_close(connection);
+}
+
 static void weir_connection_free(struct weir_connection *connection)
 {
 	cds_list_del(&connection->list);
 	weir_connections_count(-1);
-	if (connection->pidfd >= 0)
-		close(connection->pidfd);
-	weir_quota_give(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged);
-	weir_watch_remove(&connection->watch); /* the client may see it: everything else is done */
-	weir_free(connection);
+	weir_connection_end(connection);
+}
+
+/* What was not taken over. */
+static void weir_hello_close(const struct weir_hello *hello)
+{
+	const int fds[] = { hello->control, hello->buffers, hello->pidfd };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 /* Its message, if it has come. False: it has not; true: it is dealt with, and the connection is gone. */
@@ -75,11 +84,8 @@ static bool weir_connection_receive(struct weir_connection *connection)
 	if (!err) {
 		connection->pidfd = -1;
 		weir_process_attach(&hello);
-		weir_close_foreign(connection, hello.control);
-		weir_close_foreign(connection, hello.buffers);
-		if (hello.pidfd >= 0)
-			close(hello.pidfd);
-	} else if (err == -EPROTO) {
+		weir_hello_close(&hello);
+	} else if (err != -ENOMSG) {
 		weir_process_refused(&hello.peer, err);
 	}
 	weir_connection_free(connection);
@@ -110,8 +116,7 @@ static int weir_connection_charge(struct weir_connection *connection)
 {
 	struct cds_list_head *pos = weir_listening.pending.next;
 
-	connection->charged = 1 + WEIR_HELLO_FDS;
-	while (weir_quota_take(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, connection->charged)) {
+	while (weir_quota_take(connection->peer.uid, WEIR_QUOTA_CONNECTIONS, 1 + WEIR_HELLO_FDS)) {
 		while (pos != &weir_listening.pending &&
 		       container_of(pos, struct weir_connection, list)->peer.uid != connection->peer.uid)
 			pos = pos->next;
@@ -120,38 +125,46 @@ static int weir_connection_charge(struct weir_connection *connection)
 		pos = pos->next;
 		weir_connection_free(container_of(pos->prev, struct weir_connection, list));
 	}
+	connection->charged = 1 + WEIR_HELLO_FDS;
 	return 0;
 }
 
+/* Without memory, what may be slow to close stays open. */
 static struct weir_connection *weir_connection_new(int fd)
 {
 	struct weir_connection *connection = weir_alloc(sizeof(*connection));
-	int err;
 
-	if (!connection)
+	if (!connection) {
+		if (weir_messages_end(fd))
+			close(fd);
 		return NULL;
-	connection->pidfd = -1;
+	}
+	connection->pidfd = connection->foreign[0] = connection->foreign[1] = -1;
 	connection->watch = (struct weir_watch){ weir_connection_ready, fd };
 	connection->deadline = weir_now_ms() + WEIR_SILENCE_MS;
-	err = weir_peer(fd, &connection->peer, &connection->pidfd);
-	if (!err)
-		err = weir_connection_charge(connection);
-	if (!err)
-		return connection;
-	weir_process_refused(&connection->peer, err);
-	if (connection->pidfd >= 0)
-		close(connection->pidfd);
-	weir_free(connection);
-	return NULL;
+	return connection;
+}
+
+/* Who it is, and may it? */
+static int weir_connection_admit(struct weir_connection *connection)
+{
+	int err = weir_peer(connection->watch.fd, &connection->peer, &connection->pidfd);
+
+	return err ? err : weir_connection_charge(connection);
 }
 
 /* Most have said their message by the time they are accepted: only the others are watched. */
 static void weir_connection_add(int fd)
 {
 	struct weir_connection *connection = weir_connection_new(fd);
+	int err;
 
-	if (!connection) {
-		close(fd);
+	if (!connection)
+		return;
+	err = weir_connection_admit(connection);
+	if (err) {
+		weir_process_refused(&connection->peer, err);
+		weir_connection_end(connection);
 		return;
 	}
 	weir_connection_catch_up(connection->peer.pid);
@@ -163,6 +176,23 @@ static void weir_connection_add(int fd)
 		weir_connection_free(connection);
 }
 
+/* Are there descriptors for one more: its own, its process's, and what it sends? As accept(), sets errno. */
+static bool weir_connection_fits(void)
+{
+	int fds[2 + WEIR_HELLO_FDS], nr = 0, err;
+
+	while (nr < (int)ARRAY_SIZE(fds) &&
+	       (fds[nr] = fcntl(weir_listening.listener.fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		nr++;
+	err = errno;
+	if (nr == (int)ARRAY_SIZE(fds))
+		err = 0;
+	while (nr)
+		close(fds[--nr]);
+	errno = err;
+	return !err;
+}
+
 /* False: there is none, or there can be none now. */
 static bool weir_connection_accept_one(void)
 {
@@ -170,7 +200,7 @@ static bool weir_connection_accept_one(void)
 	int fd, err;
 
 	__atomic_store_n(&weir_listening.busy, true, __ATOMIC_SEQ_CST); /* accept:A */
-	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = weir_connection_fits() ? accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 	err = errno;
 	if (fd >= 0) {
 		weir_connection_add(fd);
@@ -289,12 +319,34 @@ int weir_connections_open(const char *path)
 	return err ? err : weir_watch_add(&weir_listening.listener);
 }
 
+/* Those that nobody has accepted: each is looked at, for the listener would take them all with it. One that cannot be
+ * accepted is left, with the listener, to the end of the process. */
+static void weir_connections_refuse(void)
+{
+	struct weir_watch *listener = &weir_listening.listener;
+	int fd;
+
+	shutdown(listener->fd, SHUT_RD);
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct weir_connection *connection = weir_connection_new(fd);
+
+		if (!connection)
+			continue;
+		weir_connection_admit(connection);
+		weir_connection_end(connection);
+	}
+	if (errno == EAGAIN || errno == EINVAL)
+		weir_watch_remove(listener);
+	listener->fd = -1;
+}
+
 void weir_connections_close(void)
 {
-	while (!cds_list_empty(&weir_listening.pending))
-		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
-	weir_watch_remove(&weir_listening.listener);
 	if (weir_listening.path[0])
 		unlink(weir_listening.path);
 	weir_listening.path[0] = 0;
+	while (!cds_list_empty(&weir_listening.pending))
+		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
+	if (weir_listening.listener.fd >= 0)
+		weir_connections_refuse();
 }

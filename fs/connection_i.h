@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* connection, inside: what connection.c and message.c share. The attach thread's alone. */
+/* connection, inside: what connection.c, message.c and closer.c share. The attach thread's alone, until it is closed. */
 #ifndef WEIR_CONNECTION_I_H
 #define WEIR_CONNECTION_I_H
 
@@ -12,12 +12,14 @@ struct weir_connection {
 	struct cds_list_head list; /* the oldest first */
 	struct ucred peer;
 	int pidfd;
-	unsigned int charged; /* of the quota: itself, and a thread for each descriptor that may come */
-	u64 deadline;	      /* ms */
+	int foreign[WEIR_HELLO_FDS]; /* what it has sent that may be slow to close; -1: none */
+	unsigned int charged;	     /* of the quota: the descriptors, itself and those */
+	u64 deadline;		     /* ms */
 };
 
 int weir_peer(int fd, struct ucred *peer, int *pidfd);
 int weir_message_receive(struct weir_connection *connection, struct weir_hello *hello);
-void weir_close_foreign(struct weir_connection *connection, int fd); /* one that a client has sent; -1: none */
+bool weir_messages_end(int fd);
+void weir_connection_close(struct weir_connection *connection);
 
 #endif /* WEIR_CONNECTION_I_H */

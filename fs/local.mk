@@ -13,6 +13,7 @@ fs_libfs_la_SOURCES = \
 	fs/buf.c \
 	fs/caller.c \
 	fs/clock.c \
+	fs/closer.c \
 	fs/connection.c \
 	fs/connection_i.h \
 	fs/control.c \

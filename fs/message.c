@@ -2,9 +2,10 @@
 /*
  * message: who a client is, and the one thing that it says. It may be hostile:
  *
- *   says something else       the descriptors that came along are closed
- *   sends strange descriptors closing one can take for ever (the flush of a FUSE file is answered by its
- *                             server), so a thread does that, charged to the user
+ *   says something else       it is closed, with the descriptors that came along
+ *   sends strange descriptors the kernel drops what has no room, in the thread that receives it, and that can take
+ *                             for ever (closer.c). So the message is looked at and stays in the queue; only one of
+ *                             which we hold all descriptors, none of them strange, is taken out
  */
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -15,58 +16,6 @@
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
-
-/* ---- descriptors that came along --------------------------------------------------------------*/
-
-struct weir_closing {
-	int fd;
-	uid_t uid;
-};
-
-static void *weir_close_slowly(void *arg)
-{
-	struct weir_closing *closing = arg;
-
-	close(closing->fd);
-	weir_quota_give(closing->uid, WEIR_QUOTA_CONNECTIONS, 1);
-	weir_free(closing);
-	return NULL;
-}
-
-static int weir_close_spawn(struct weir_closing *closing)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int err;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 64 << 10);
-	err = pthread_create(&thread, &attr, weir_close_slowly, closing);
-	pthread_attr_destroy(&attr);
-	return err;
-}
-
-/* Of the files that have seals none does anything at close. Where there can be no thread the descriptor stays
- * open, and charged. */
-void weir_close_foreign(struct weir_connection *connection, int fd)
-{
-	struct weir_closing *closing;
-
-	if (fd < 0)
-		return;
-	if (fcntl(fd, F_GET_SEALS) >= 0) {
-		close(fd);
-		return;
-	}
-	connection->charged--;
-	closing = weir_alloc(sizeof(*closing));
-	if (!closing)
-		return;
-	*closing = (struct weir_closing){ fd, connection->peer.uid };
-	if (weir_close_spawn(closing))
-		weir_free(closing);
-}
 
 /* ---- the message ------------------------------------------------------------------------------*/
 
@@ -87,8 +36,29 @@ static int weir_message_fds(struct msghdr *msg, int fds[WEIR_HELLO_FDS])
 	return count;
 }
 
-/* The one message there may be. -EAGAIN: none yet; -ENOMSG: there will be none; -EPROTO: not what abi.h says, everything
- * is closed. There is room for two descriptors: of more the kernel says MSG_CTRUNC and drops the rest. */
+/* Of the files that have seals none does anything at close. */
+static bool weir_message_strange(const int fds[WEIR_HELLO_FDS], int count)
+{
+	while (count)
+		if (fcntl(fds[--count], F_GET_SEALS) < 0)
+			return true;
+	return false;
+}
+
+/* It is not the message: its descriptors are closed, now or with the connection. */
+static void weir_message_drop(struct weir_connection *connection, const int fds[WEIR_HELLO_FDS], int count)
+{
+	while (count--) {
+		if (weir_message_strange(&fds[count], 1))
+			connection->foreign[count] = fds[count];
+		else
+			close(fds[count]);
+	}
+}
+
+/* The one message there may be. -EAGAIN: none yet; -ENOMSG: there will be none; -EMFILE: we have no descriptors for it;
+ * -EPROTO: not what abi.h says. There is room for two descriptors: of more the kernel says MSG_CTRUNC, as if there were
+ * too few left to us. */
 int weir_message_receive(struct weir_connection *connection, struct weir_hello *hello)
 {
 	union {
@@ -100,15 +70,18 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 			      .msg_iovlen = 1,
 			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
-	int fds[WEIR_HELLO_FDS], count;
-	ssize_t n = recvmsg(connection->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fds[WEIR_HELLO_FDS], count, fd = connection->watch.fd;
+	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	bool all, strange;
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -ENOMSG;
 	count = weir_message_fds(&msg, fds);
-	if (!n && !count)
-		return -ENOMSG; /* the end: it has said nothing */
-	if (n == (ssize_t)sizeof(hello->attach) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+	all = !(msg.msg_flags & MSG_CTRUNC);
+	strange = weir_message_strange(fds, count);
+	if (all && !strange)
+		recv(fd, NULL, 0, MSG_DONTWAIT);
+	if (n == (ssize_t)sizeof(hello->attach) && !(msg.msg_flags & MSG_TRUNC) && all && !strange &&
 	    count == WEIR_HELLO_FDS) {
 		hello->control = fds[0];
 		hello->buffers = fds[1];
@@ -116,9 +89,28 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 		hello->backend = &weir_backend_shm;
 		return 0;
 	}
-	while (count)
-		weir_close_foreign(connection, fds[--count]);
-	return -EPROTO;
+	weir_message_drop(connection, fds, count);
+	if (!all && count < WEIR_HELLO_FDS)
+		return -EMFILE;
+	return n || count ? -EPROTO : -ENOMSG; /* the end: it has said nothing */
+}
+
+/**
+ * weir_messages_end() - nothing more is said on a connection; has everything been heard?
+ * @fd: the connection
+ *
+ * A message of no bytes looks like the end. With SO_PASSCRED each has something that there is no room for here.
+ *
+ * Return: whether nothing is left in the queue, so that closing it drops nothing.
+ */
+bool weir_messages_end(int fd)
+{
+	struct msghdr msg = { 0 };
+	const int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) || shutdown(fd, SHUT_RD))
+		return false;
+	return !recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
 }
 
 /* ---- who it is --------------------------------------------------------------------------------*/

@@ -159,6 +159,7 @@ void weir_daemon_background(void);
 bool weir_source_is_kernel(const struct weir_source *source);
 
 u64 weir_clock_now(void); /* ns, as records carry */
+u64 weir_now_ms(void);	  /* CLOCK_MONOTONIC */
 
 /* A line in .weir/errors, for this user. */
 void weir_error_add(uid_t uid, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -171,7 +172,7 @@ enum weir_quota {
 	WEIR_QUOTA_PROCESSES,	/* attached */
 	WEIR_QUOTA_BYTES,	/* held for ended processes, for markers, and for event types of all processes */
 	WEIR_QUOTA_COPIES,	/* bytes of open copies, and whatever else readers make us hold */
-	WEIR_QUOTA_CONNECTIONS, /* of connection.c's own: that have not said anything yet */
+	WEIR_QUOTA_CONNECTIONS, /* descriptors of those that have not said anything yet, or are not closed yet */
 	WEIR_QUOTA_COUNT
 };
 int weir_quota_take(uid_t uid, enum weir_quota what, u64 amount);

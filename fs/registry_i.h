@@ -92,7 +92,8 @@ int weir_attach_open(void);
 int weir_attach_start(void);
 void weir_attach_close(void); /* the thread first */
 int weir_watch_add(struct weir_watch *watch);
-void weir_watch_remove(struct weir_watch *watch); /* if it was added; and closes the descriptor */
+void weir_watch_end(struct weir_watch *watch);	  /* if it was added */
+void weir_watch_remove(struct weir_watch *watch); /* and closes the descriptor */
 void weir_watch_pause(struct weir_watch *watch, bool pause);
 
 /* ---- connection.c -----------------------------------------------------------------------------*/

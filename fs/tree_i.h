@@ -295,7 +295,6 @@ int weir_root_rmdir(const struct weir_caller *caller, const char *name);
 
 extern const struct fuse_lowlevel_ops weir_ops;
 
-u64 weir_now_ms(void);
 int weir_sweeper_start(struct fuse_session *session);
 void weir_sweeper_stop(const char *mountpoint);
 

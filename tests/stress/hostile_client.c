@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +48,8 @@ static int connected(void)
 	return fd;
 }
 
-/* Any message. The daemon may close its end before we are done; that is an answer, too. */
-static void say(int fd, const void *message, size_t len, const int *fds, unsigned int nr)
+/* Any message. The daemon may close its end before we are done; that is an answer, too: false. */
+static bool say(int fd, const void *message, size_t len, const int *fds, unsigned int nr)
 {
 	char buf[CMSG_SPACE(253 * sizeof(int))] __attribute__((aligned(8))) = { 0 };
 	struct iovec iov = { (void *)message, len };
@@ -62,9 +64,11 @@ static void say(int fd, const void *message, size_t len, const int *fds, unsigne
 		cmsg->cmsg_type = SCM_RIGHTS;
 		memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
 	}
-	if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET && errno != EMSGSIZE &&
-	    errno != ETOOMANYREFS)
+	if (sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno != EPIPE && errno != ECONNRESET && errno != EMSGSIZE && errno != ETOOMANYREFS)
 		die("sendmsg");
+	return false;
 }
 
 static size_t control_size(void)
@@ -286,6 +290,62 @@ static void silent(void) /* many that never say anything, held until standard in
 		die("read");
 }
 
+static void set_linger(int fd, int seconds)
+{
+	struct linger linger = { seconds > 0, seconds };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		die("linger");
+}
+
+/* A socket that whoever drops it last waits for, as long as nobody takes its bytes: it is never accepted. */
+static int lingering(int listener)
+{
+	static const char bytes[1 << 16];
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), few = 4096;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)) ||
+	    getsockname(listener, (struct sockaddr *)&addr, &len) || connect(fd, (struct sockaddr *)&addr, len))
+		die("tcp");
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	set_linger(fd, 100000);
+	return fd;
+}
+
+static void linger(void) /* as many, wherever there is room for one, until standard input ends */
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0), few = 4096, memfd, fd, fds[3];
+	struct weir_attach attach = hello();
+	unsigned long i;
+	char c;
+
+	if (setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few)) ||
+	    bind(listener, (struct sockaddr *)&addr, sizeof(addr)) || listen(listener, 4096))
+		die("listen");
+	memfd = memory(4096, ALL_SEALS);
+	for (i = 0; i < count; i++) {
+		unsigned int nr = i % 3 + 1;
+
+		fds[0] = fds[1] = memfd;
+		fd = connected();
+		if (i % 4) /* in the queue behind another */
+			say(fd, &attach, i % 4 == 1 ? 0 : sizeof(attach), fds, i % 4 == 3 ? 2 : 0);
+		fds[nr - 1] = lingering(listener);
+		if (!say(fd, &attach, sizeof(attach), fds, nr))
+			set_linger(fds[nr - 1], 0);
+		close(fds[nr - 1]);
+		close(fd);
+	}
+	puts("connected");
+	fflush(stdout);
+	if (read(0, &c, 1) < 0)
+		die("read");
+}
+
 static void storm(void) /* come and go */
 {
 	struct weir_attach attach = hello();
@@ -339,7 +399,7 @@ static const struct {
 } modes[] = {
 	{ "lengths", lengths }, { "words", words }, { "counts", counts }, { "twice", twice }, { "sizes", sizes },
 	{ "kinds", kinds }, { "own_mount", own_mount }, { "silent", silent }, { "storm", storm }, { "good", good },
-	{ "crowd", crowd },
+	{ "crowd", crowd }, { "linger", linger },
 };
 
 int main(int argc, char **argv)

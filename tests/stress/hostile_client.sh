@@ -70,6 +70,25 @@ served "when they were dropped"
 for fd in $fds; do exec {fd}>&-; done
 for pid in $pids; do wait "$pid" || fail "the silent one"; done
 
+# Descriptors that who drops them waits for, more than a user may have: only he does.
+lingering() {	# UID COUNT
+	mkfifo "$tmp/linger.$1"
+	as_uid "$1" "$tmp/hostile_client" "$WEIR_RUNDIR" linger "$2" <"$tmp/linger.$1" >"$tmp/linger.$1.out" &
+	pids="$pids $!"
+	exec {fd}>"$tmp/linger.$1"
+	fds="$fds $fd"
+	ok "lingering ones of $1" wait_for grep -q connected "$tmp/linger.$1.out"
+}
+pids= fds=
+for uid in $uids; do
+	lingering "$uid" 20
+	served "beside the lingering of $uid"
+done
+ok "the mount is read beside them" ls "$mnt/t"
+for fd in $fds; do exec {fd}>&-; done
+for pid in $pids; do wait "$pid" || fail "the lingering one"; done
+ok "when they have ended, their descriptors are gone" wait_for same_descriptors "$before"
+
 # Right, but many times: each ends the one before; what attached is gone with its process.
 ok "a process that attaches 300 times" as_uid "${uids%% *}" "$tmp/hostile_client" "$WEIR_RUNDIR" good 300
 served "after it"
@@ -92,3 +111,15 @@ wait $crowd
 ok "the crowd is gone" wait_for none_there hostile
 ok "and its descriptors" wait_for same_descriptors "$before"
 served "at last"
+
+# The daemon ends beside them.
+pids= fds=
+rm -f "$tmp"/linger.*
+lingering 2000 200
+few_descriptors() { same_descriptors $((before + 3 * 64 + 50)); }
+ok "a user who has too many gets no more descriptors" wait_for few_descriptors
+served "beside his"
+weir_umount
+is "the daemon ends" $? 0
+for fd in $fds; do exec {fd}>&-; done
+for pid in $pids; do wait "$pid" || fail "the lingering one"; done

@@ -2,6 +2,8 @@
 /*
  * Processes that send what is no message of theirs, nothing at all, or too much; and one that scribbles over what it shares.
  */
+#include <netinet/in.h>
+
 #include "daemon.h"
 
 static int test_zero(void)
@@ -197,6 +199,139 @@ static void test_hangs_up(void **state)
 	assert_int_equal(test_fds(), before + 3);
 }
 
+/* ---- who is slow to close ---------------------------------------------------------------------*/
+
+/* A socket that whoever drops it last waits for, until `listener` is closed. */
+static int test_lingering(int listener)
+{
+	static const struct linger linger = { 1, 100000 };
+	static const char bytes[1 << 16];
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), few = 4096;
+
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	return fd;
+}
+
+static int test_listener(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), few = 4096;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1000), 0);
+	return fd;
+}
+
+/* A right message but for the descriptors, after so many others that carry none. */
+static void test_send_lingering(int listener, unsigned int nr, unsigned int before, size_t len)
+{
+	struct weir_attach attach = test_attach_message("lingers");
+	int fds[4], fd = test_connect();
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		fds[i] = i < nr - 1 ? test_memfd(4096, TEST_SEALS) : test_lingering(listener);
+	while (before--)
+		test_send(fd, &attach, len, NULL, 0);
+	test_send(fd, &attach, sizeof(attach), fds, nr);
+	while (nr)
+		close(fds[--nr]);
+	close(fd);
+}
+
+static void test_served(void)
+{
+	struct test_program program;
+	struct weir_source *source;
+
+	test_program_make(&program);
+	test_attach(&program, "good");
+	source = test_find("good", getpid(), "");
+	assert_non_null(source);
+	weir_source_put(source);
+	test_program_free(&program);
+}
+
+/* Wherever in a message, and in whichever: nobody waits for it. The alarm is the hang guard. */
+static void test_lingers(void **state)
+{
+	int listener = test_listener();
+	unsigned int before, nr;
+
+	(void)state;
+	alarm(120);
+	test_served();
+	before = test_fds();
+	for (nr = 1; nr <= 4; nr++) {
+		test_send_lingering(listener, nr, 0, 0);
+		test_send_lingering(listener, nr, 1, 0);
+		test_send_lingering(listener, nr, 1, 7);
+		test_send_lingering(listener, nr, 3, 0);
+	}
+	test_served();
+	weir_registry_sync();
+	close(listener);
+	test_wait(test_fds() == before - 1);
+	alarm(0);
+}
+
+/* Who has as many as there may be does not get more of the daemon's descriptors by it. */
+static void test_lingers_over_quota(void **state)
+{
+	const uid_t uid = geteuid() ? geteuid() : 65534, was = geteuid();
+	int listener = test_listener(), i;
+	unsigned int before = test_fds();
+
+	(void)state;
+	alarm(120);
+	assert_int_equal(weir_quota_take(uid, WEIR_QUOTA_CONNECTIONS, 3 * 64), 0);
+	weir_registry_stop();
+	assert_int_equal(weir_registry_init(test_dir, "monotonic"), 0);
+	assert_int_equal(seteuid(uid), 0);
+	for (i = 0; i < 300; i++) /* all has been said before the first is accepted */
+		test_send_lingering(listener, 1 + (unsigned int)i % 3, 0, 0);
+	assert_int_equal(seteuid(was), 0);
+	assert_int_equal(weir_registry_start(), 0);
+	weir_registry_sync();
+	test_wait(test_fds() < before + 50);
+	weir_quota_give(uid, WEIR_QUOTA_CONNECTIONS, 3 * 64);
+	test_served();
+	close(listener);
+	test_wait(test_fds() == before - 1 + 3);
+	alarm(0);
+}
+
+/* Nor does the end of the daemon, though nobody has accepted it. */
+static void test_lingers_at_end(void **state)
+{
+	int listener = test_listener();
+	unsigned int nr;
+
+	(void)state;
+	alarm(120);
+	weir_registry_stop();
+	assert_int_equal(weir_registry_init(test_dir, "monotonic"), 0);
+	for (nr = 1; nr <= 3; nr++) {
+		test_send_lingering(listener, nr, 0, 0);
+		test_send_lingering(listener, nr, 1, 0);
+	}
+	weir_registry_stop();
+	assert_int_equal(access(test_path("socket"), F_OK), -1);
+	close(listener);
+	assert_int_equal(weir_registry_init(test_dir, "monotonic"), 0);
+	assert_int_equal(weir_registry_start(), 0);
+	test_served();
+	alarm(0);
+}
+
 /* Every word that it can write, at random. The daemon neither dies nor reads outside. */
 static void test_scribble(void **state)
 {
@@ -231,7 +366,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(test_bad_messages), test(test_bad_descriptors), test(test_huge_pages), test(test_process_quota),
-		test(test_silent),	 test(test_hangs_up),	     test(test_scribble),
+		test(test_silent),	 test(test_hangs_up),	     test(test_lingers),   test(test_lingers_over_quota),
+		test(test_lingers_at_end), test(test_scribble),
 	};
 
 	return test_run(tests);
