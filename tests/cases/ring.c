@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Cases of a switch without a record: what it leaves for readers and for the next writer.
+ * Cases of a switch without a record: what it leaves for readers and for the next writer. And of the one by time.
  *
  * The ring: 4 sub-buffers of one page of 4096 bytes.
  */
@@ -165,11 +165,33 @@ WEIR_CASE(ring_switch_refuses)
 	ring_free(f);
 }
 
+/* A record's 48 bits of time are extended from its packet's begin: what is 2^47 past that has a packet of its own. */
+WEIR_CASE(ring_append_long_after)
+{
+	const u64 begin = 100, span = 1ull << 47;
+	struct ring_fixture *f = ring_new(0);
+	const struct weir_packet *packet;
+
+	WEIR_EXPECT(f);
+	WEIR_EXPECT(!ring_append(f, begin, 8));
+	WEIR_EXPECT(!ring_append(f, begin + span - 1, 8) && f->ring.position == WEIR_PACKET_FIRST + 16);
+	WEIR_EXPECT(ring_packet(f, 0)->content_size == 0);
+	WEIR_EXPECT(!ring_append(f, begin + span, 8) && f->ring.position == SUBBUF + WEIR_PACKET_FIRST + 8);
+	WEIR_EXPECT(ring_sealed(ring_packet(f, 0), begin + span, WEIR_PACKET_FIRST + 16, 1));
+	packet = ring_packet(f, SUBBUF);
+	WEIR_EXPECT(packet && packet->timestamp_begin == begin + span && packet->packet_seq_num == 2);
+	/* counted from the new packet's begin */
+	WEIR_EXPECT(!ring_append(f, begin + 2 * span - 1, 8) && f->ring.position == SUBBUF + WEIR_PACKET_FIRST + 16);
+	WEIR_EXPECT(!ring_append(f, begin + 2 * span, 8) && f->ring.position == 2 * SUBBUF + WEIR_PACKET_FIRST + 8);
+	ring_free(f);
+}
+
 const struct weir_case weir_ring_cases[] = {
 	WEIR_CASE_ROW(ring_switch_seals),
 	WEIR_CASE_ROW(ring_switch_nothing),
 	WEIR_CASE_ROW(ring_switch_full_packet),
 	WEIR_CASE_ROW(ring_switch_wraps),
 	WEIR_CASE_ROW(ring_switch_refuses),
+	WEIR_CASE_ROW(ring_append_long_after),
 	{},
 };
