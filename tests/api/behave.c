@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a site promises beside recording: errno is kept, arguments are evaluated once and only while the event
- * is recorded, nothing is cut silently, strings that change under the copy stay strings. Speaks TAP itself;
- * tests/api/behave.sh looks at what was recorded.
+ * is recorded, nothing is cut silently, strings that change under the copy stay strings, children are told apart however
+ * they were forked. Speaks TAP itself; tests/api/behave.sh looks at what was recorded.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weir/trace.h>
@@ -134,6 +135,32 @@ static void test_fork(void)
 	weir_trace(api, parent, 1);
 }
 
+static pid_t fork_by_syscall(void)
+{
+#ifdef SYS_fork
+	return (pid_t)syscall(SYS_fork);
+#else
+	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+}
+
+/* No handler of pthread_atfork runs: the child's first event is the first to know. */
+static void test_fork_past_handlers(pid_t (*forks)(void), const char *what)
+{
+	int i, status;
+	pid_t pid;
+
+	weir_trace(api, past_parent, (int)getpid());
+	pid = forks();
+	if (!pid) {
+		for (i = 0; i < 3; i++)
+			weir_trace(api, past_child, (int)getpid());
+		_exit(0);
+	}
+	ok(waitpid(pid, &status, 0) == pid && !status, what);
+	weir_trace(api, past_parent, (int)getpid());
+}
+
 static __attribute__((noinline)) pid_t vforks(void)
 {
 	pid_t pid = vfork();
@@ -191,6 +218,8 @@ int main(void)
 	test_changing();
 	test_signal();
 	test_fork();
+	test_fork_past_handlers(_Fork, "a child of _Fork() traces and ends");
+	test_fork_past_handlers(fork_by_syscall, "a child of the bare system call traces and ends");
 	printf("1..%d\n", nr);
 	return failed;
 }

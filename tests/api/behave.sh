@@ -15,13 +15,20 @@ text=$tmp/text
 cat "$mnt/t/text" >"$text"
 count() { grep -Ec "$1" "$text"; }
 
+records() {	# EVENT that holds its process's number: for each stream how many, and whose
+	awk -v name="api:$1:" '$5 == name { split($NF, pid, "="); n[$2 " " ($2 == "behave-" pid[2] && $4 == pid[2] ? "own" : "foreign")]++ }
+		END { for (i in n) print substr(i, index(i, " ") + 1), n[i] }' "$text" | sort | paste -sd,
+}
+
 for event in constructor destructor child parent vforked evaluated error; do
 	is "$event is recorded once" "$(count " api:$event:")" 1
 done
 is "a vfork child of a thread that has recorded nothing: the locked ring, its own tid" \
 	"$(awk '/ api:fresh: / { split($NF, pid, "="); print $3, $4 == pid[2] }' "$text")" "cpux 1"
 is "1000 handlers" "$(count ' api:handler: sig=10$')" 1000
-like "a fork child has its own directory" "$(grep api:child "$text")" " behave-([0-9]+) .* getpid=\\1|behave-.*"
+is "a fork child has its own directory" "$(records child)" "own 1"
+is "so has one that was forked past the handlers, from its first event on" "$(records past_child)" "own 3,own 3"
+is "their parent's events are its own" "$(records past_parent)" "own 4"
 is "strings of each length are whole" "$(awk '/ api:length: / {
 	split($6, n, "="); sub(/"$/, "", $7); sub(/^at="/, "", $7)
 	if (length($7) != n[2] || $8 !~ /=1515870810$/) bad++; else good++ } END { print good + 0, bad + 0 }' "$text")" "84 0"
