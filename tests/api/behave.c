@@ -199,6 +199,27 @@ static void test_fresh_vfork(void)
 	ok(good, "a vfork child of a thread that has recorded nothing traces and ends");
 }
 
+/* What is shared with the daemon, by memfd or by the module's device; a core dump would be as large as all rings. */
+static void test_dump(void)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	bool weir = false;
+	int mappings = 0, dumped = 0;
+	char line[4096], mode[5];
+
+	while (smaps && fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%*x-%*x %4s", mode) == 1)
+			weir = strstr(line, "memfd:weir-") || strstr(line, "/dev/weir");
+		if (!weir || strncmp(line, "VmFlags:", 8))
+			continue;
+		mappings++;
+		dumped += !strstr(line, " dd");
+	}
+	if (smaps)
+		fclose(smaps);
+	ok(mappings >= 2 && !dumped, "a core dump holds no rings");
+}
+
 __attribute__((constructor)) static void early(void)
 {
 	weir_trace(api, constructor, 1);
@@ -220,6 +241,7 @@ int main(void)
 	test_fork();
 	test_fork_past_handlers(_Fork, "a child of _Fork() traces and ends");
 	test_fork_past_handlers(fork_by_syscall, "a child of the bare system call traces and ends");
+	test_dump();
 	printf("1..%d\n", nr);
 	return failed;
 }

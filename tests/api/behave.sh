@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Sites keep errno, evaluate arguments once, record in constructors, handlers and children, lose nothing silently.
 . "${top_srcdir:-.}/tests/lib/mount.sh"
-need babeltrace2
+need babeltrace2 python3
 
 weir_mount
 weir_trace t "events=api:*" subbuf_size=1M subbuf_count=16
@@ -36,6 +36,17 @@ like "two strings" "$(grep api:two "$text")" '="first" .*=1 .*="second" .*=2$'
 like "NULL" "$(grep api:null "$text")" '="\(null\)"$'
 like "bytes" "$(grep api:bytes "$text")" ' none=0x null=0x b=0x[0-9a-f]{1200} after=7$'
 is "a changing string stays one field" "$(count ' api:changing: .*=2004318071$')" 20000
+
+# The library stays: threads may stand in it, and it watches forks.
+is "libweir is not unloaded" "$(LD_PRELOAD=$(sanitizer_libs) python3 - "$(realpath "$LIBWEIR")" <<'PY'
+import ctypes, _ctypes, sys
+def mapped():
+    return sys.argv[1] in open("/proc/self/maps").read()
+before = mapped()
+_ctypes.dlclose(ctypes.CDLL(sys.argv[1])._handle)
+print(before, mapped())
+PY
+)" "False True"
 
 # 65535 and 65536 bytes at six places, 200000 at one, one sequence
 lost=$(awk 'NR > 1 { n += $7 } END { print n }' "$mnt/t/status")
