@@ -95,6 +95,39 @@ takes processes 'py*'
 takes processes all
 refuses processes "$(seq -s' ' 10000 20000 | head -c 2000)"
 
+# who matches a name, or a number, is recorded; nobody else
+cp "$top_builddir/tests/mount/tick" "$tmp/tick" || fail "no program"
+mkdir "$tmp/as"
+tick() {	# NAME: one event, under that name
+	[ -e "$tmp/as/$1" ] || ln "$tmp/tick" "$tmp/as/$1"
+	LD_PRELOAD=$(sanitizer_libs) "$tmp/as/$1" 1
+}
+recorded() { sed -nE 's/^[^ ]+ (.*)-[0-9]+ cpu.* tick:count: .*/\1/p' "$mnt/t/text" | sort | paste -sd' '; }
+records() {	# PROCESSES NAME...: runs them all, says whose events are there
+	local name
+	put clear 1
+	put processes "$1"
+	for name in "${@:2}"; do tick "$name"; done
+	recorded
+}
+put events 'tick:*'
+put enabled 1
+names=(tick tock tiick xylo '[x]' 'a) R 1 (b' 123)
+is "processes 'ti?k [x]*': whom it records" "$(records 'ti?k [x]*' "${names[@]}")" "tick xylo"
+is "processes 'a)?R*(b': a name may hold anything" "$(records 'a)?R*(b' "${names[@]}")" a__R_1__b
+is "processes '[[]*'" "$(records '[[]*' "${names[@]}")" _x_
+is "processes '[!t]*'" "$(records '[!t]*' "${names[@]}")" "123 _x_ a__R_1__b xylo"
+is "processes '123': a number is nobody's name" "$(records 123 "${names[@]}")" ""
+put clear 1
+# under the number that it has written it runs a child, and is a program itself then
+bash -c 'echo "1 $$" >"$1/processes"; LD_PRELOAD=$3 "$2" 2; exec env LD_PRELOAD="$3" "$2" 3' - "$c" "$tmp/as/tick" "$(sanitizer_libs)"
+tick tick
+is "a number is one process, without its descendants" "$(recorded)" "tick tick tick"
+put enabled 0
+put clear 1
+put processes all
+put events '*'
+
 # ---- max_bytes
 takes max_bytes 0
 takes max_bytes 1M 1048576
