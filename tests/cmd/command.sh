@@ -59,3 +59,12 @@ is "mount: it is there when mount returns" "$(cat "$mnt/.weir/backend")" shm
 run "$WEIR" mount "$mnt";	is "mount again: 1" $status 1
 is "mount again: one line" "$(grep -c '^weir: .*: ' "$tmp/err")" 1
 run "$WEIR" umount;		is "umount of it" $status 0
+
+# mount(8) runs mount.fuse for a line of /etc/fstab, and that `weir SOURCE MOUNTPOINT -o OPTIONS`
+gone() { [ ! -e "$WEIR_RUNDIR/socket" ]; }
+wait_for gone
+run "$WEIR" none "$mnt" -o rw;	is "as mount.fuse runs it: 0" $status 0; is "as mount.fuse runs it: silent" "$out$err" ""
+is "as mount.fuse runs it: it is there" "$(cat "$mnt/.weir/backend")" shm
+run "$WEIR" umount;		is "umount of that" $status 0
+ok "its daemon ends" wait_for gone
+run "$WEIR" none "$mnt" -x rw;	is "no options: 2" $status 2
