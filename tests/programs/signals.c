@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 #define SIGNALS 1000
+#define CALLS 64 /* for one signal; more would fill a ring where the other thread seldom has its turn */
 
 static volatile sig_atomic_t handled, wrong, jumping;
-static volatile unsigned int loops; /* of the main thread */
+static volatile unsigned int loops, calls; /* of the main thread */
 static sigjmp_buf back;
 static int null;
 
@@ -61,6 +62,16 @@ static void *other(void *arg)
 	return NULL;
 }
 
+static void call(void)
+{
+	calls++;
+	errno = EXFULL;
+	if (write(null, "abc", 3) != 3 || errno != EXFULL)
+		wrong = 2;
+	if (!jumping)
+		free(malloc(100));
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = handler };
@@ -78,11 +89,8 @@ int main(int argc, char **argv)
 	if (!sigsetjmp(back, 1) && argc > 1)
 		jumping = !strcmp(argv[1], "jump");
 	while (handled < SIGNALS) {
-		errno = EXFULL;
-		if (write(null, "abc", 3) != 3 || errno != EXFULL)
-			wrong = 2;
-		if (!jumping)
-			free(malloc(100));
+		if (calls < CALLS * (unsigned int)(handled + 1))
+			call();
 		if (loops++ % 16 == 0)
 			usleep(1);
 	}
