@@ -2,6 +2,7 @@
 # Programs that nobody changed, under the preload libraries.
 PROGRAMS_TESTS = \
 	tests/programs/children.sh \
+	tests/programs/values.sh \
 	tests/programs/workloads.sh \
 	tests/programs/wrappers.sh
 TESTS += $(PROGRAMS_TESTS)
@@ -17,4 +18,5 @@ EXTRA_DIST += \
 	tests/programs/loads.c \
 	tests/programs/semantics.c \
 	tests/programs/signals.c \
-	tests/programs/threads.c
+	tests/programs/threads.c \
+	tests/programs/values.c
