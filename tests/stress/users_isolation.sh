@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Two users in one mount: nothing of the one can be found, read or changed by the other, by whatever path. Quotas. A
 # set-user-ID program takes nothing from its environment.
+if [ -z "${WEIR_NAMESPACE:-}" ] && [ "$(id -u)" = 0 ]; then
+	WEIR_NAMESPACE=1 exec unshare --mount --propagation private bash "$0" "$@"
+fi
 . "${top_srcdir:-.}/tests/stress/read_common.sh"
 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin # what every user can run
 need setpriv python3
@@ -169,6 +172,30 @@ is "with the bit it says nothing of weir" "$(run_suid env "$tmp/suid")" "2000 0 
 is "and is not traced where the environment says" "$(suid_events)" 1
 like "LD_PRELOAD is heard without the bit" "$(run_suid env LD_PRELOAD="$tmp/evil.so" "$tmp/plain")" evil
 is "and not with it" "$(run_suid env LD_PRELOAD="$tmp/evil.so" "$tmp/suid")" "2000 0 linked"
+
+# The system's mount, in a /run of our own: there it is traced, and nobody who starts it can keep it away.
+mount -t tmpfs -o mode=755 tmpfs /run || fail "a /run of our own"
+mkdir "$tmp/system" "$tmp/xdg"
+ln -s "$WEIR_RUNDIR" "$tmp/xdg/weir" # a control file that root trusts, with a daemon
+trap 'status=$?; umount -l "$tmp/system" /run 2>/dev/null; (exit $status); weir_finish' EXIT
+ok "the system's mount" env -u WEIR_RUNDIR "$WEIR" mount "$tmp/system"
+mkdir "$tmp/system/all"
+echo 1 >"$tmp/system/all/control/enabled"
+where() {	# COMMAND...: it is traced
+	local own system
+	echo 1 >"$mnt/of-root/control/clear"
+	echo 1 >"$tmp/system/all/control/clear"
+	(unset WEIR_RUNDIR; "$@") >/dev/null 2>&1
+	own=$(suid_events)
+	system=$(grep -c ' suid:ran: ' "$tmp/system/all/text")
+	echo "own $own, system's $system"
+}
+is "without the bit it is the system's, too" "$(where a "$tmp/plain")" "own 0, system's 1"
+is "or nobody's, with WEIR_DISABLE" "$(where a env WEIR_DISABLE=1 "$tmp/plain")" "own 0, system's 0"
+is "with the bit WEIR_DISABLE is not heard" "$(where a env WEIR_DISABLE=1 "$tmp/suid")" "own 0, system's 1"
+is "without the bit it is a mount's by XDG_RUNTIME_DIR" "$(where env XDG_RUNTIME_DIR="$tmp/xdg" "$tmp/plain")" "own 1, system's 0"
+is "with the bit XDG_RUNTIME_DIR is not heard" "$(where a env XDG_RUNTIME_DIR="$tmp/xdg" "$tmp/suid")" "own 0, system's 1"
+ok "the system's mount ends" "$WEIR" umount "$tmp/system"
 
 # What another user can open, he can lock.
 weir_umount
