@@ -62,6 +62,70 @@ env WEIR_RUNDIR="$tmp/xdg/weir" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" 
 is "other users' programs do not come" "$(user cat "$mnt/web/text" | grep -c ' stress:')" 1000
 like "they say why" "$(other env WEIR_DEBUG=1 WEIR_RUNDIR="$tmp/xdg/weir" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10 2>&1)" \
 	'not trusted'
+
+# A control file that is trusted, beside a socket that another user serves: nothing is sent there.
+cat >"$tmp/serve.py" <<'END'
+import os, socket, sys
+server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+server.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+server.listen()
+print("listens", flush=True)
+data, fds, _, _ = socket.recv_fds(server.accept()[0], 4096, 2)
+print("message" if data else "nothing", len(fds))
+END
+rundir() {	# UID: $tmp/rundir with a control file of that user, and no socket
+	rm -rf "$tmp/rundir" "$tmp/said"
+	mkdir -m 777 "$tmp/rundir"
+	cp "$tmp/xdg/weir/control" "$tmp/rundir/control"
+	chown "$1" "$tmp/rundir/control"
+}
+served_by() {	# WHO: what a program of the user sends to a server of theirs
+	rundir 2000
+	$1 timeout -s KILL 60 python3 "$tmp/serve.py" "$tmp/rundir/socket" >"$tmp/said" &
+	wait_for grep -q listens "$tmp/said"
+	user env WEIR_RUNDIR="$tmp/rundir" LD_PRELOAD="$(weir_preload)" "$tmp/read_writer" -t 1 -n 10
+	wait $!
+	tail -n 1 "$tmp/said"
+}
+is "a server of the user's own is sent memory" "$(served_by user)" "message 2"
+is "another user's is not" "$(served_by other)" "nothing 0"
+
+# Nor does the user's daemon take anybody else who has found a way to its socket, and believes in it.
+cat >"$tmp/believes.c" <<'END'
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
+{
+	int ret = (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+
+	if (!ret && level == SOL_SOCKET && name == SO_PEERCRED)
+		((struct ucred *)value)->uid = geteuid();
+	return ret;
+}
+END
+$CC -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -o "$tmp/believes.so" "$tmp/believes.c" || fail "believes.c"
+believer() {	# UID: a process that stays; its pid is in $believer
+	rundir "$1"
+	ln -s "$tmp/xdg/weir/socket" "$tmp/rundir/socket"
+	setpriv --reuid="$1" --regid="$1" --clear-groups env WEIR_RUNDIR="$tmp/rundir" \
+		LD_PRELOAD="$(weir_preload):$tmp/believes.so" "$top_builddir/tests/mount/tick" 1 1 stays <&"$never" >"$tmp/said" &
+	believer=$!
+	wait_for grep -q done "$tmp/said" || fail "uid $1: it runs"
+}
+user chmod 666 "$tmp/xdg/weir/socket"
+believer 2001; other_pid=$believer
+believer 0; root_pid=$believer
+believer 2000; user_pid=$believer # they are taken in their order
+taken() { user grep -Eo "^$1 [0-9]+ " "$mnt/.weir/processes"; }
+ok "the daemon takes its user's process" wait_for taken "$user_pid"
+is "and nobody else's" "$(taken "($other_pid|$root_pid)")" ""
+is "it says so" "$(user grep -c ' attach of process .*: Operation not permitted' "$mnt/.weir/errors")" 2
+kill "$other_pid" "$root_pid" "$user_pid"
+wait "$other_pid" "$root_pid" "$user_pid"
+user chmod 600 "$tmp/xdg/weir/socket"
 chmod 700 "$tmp/xdg/weir"
 
 # What lies where a control file is looked for makes nobody wait, be it one's own.
