@@ -5,8 +5,8 @@
  * The child runs on its parent's stack and TLS, unregistered for rseq while the TLS shows the parent's CPU; its
  * parent's thread is suspended until it execs or exits. weir_client_thread.vforked, the second word there,
  * is the depth: raised before the call, set back by whoever is the parent on return (a child that was killed
- * with its own child has left it raised by two). While it is not zero events take the locked ring. The parent returns when the child is gone, and frees the lock if the child died
- * holding it.
+ * with its own child has left it raised by two). While it is not zero events take the locked ring. The parent
+ * returns when the child is gone, and frees the lock if the child died holding it.
  *
  * The return address is kept in a register, for the child overwrites the stack that it was on (as in glibc's
  * sysdeps/unix/sysv/linux/x86_64/vfork.S).
