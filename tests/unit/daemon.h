@@ -268,7 +268,8 @@ static inline void test_send(int fd, const void *message, size_t len, const int 
 		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
 	}
-	assert_true(sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0);
+	/* the daemon may have closed it after an earlier one */
+	assert_true(sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0 || errno == EPIPE || errno == ECONNRESET);
 }
 
 /* Until the daemon has closed it: everything it did with the message is done. */
