@@ -6,11 +6,13 @@
  *   a socket with SO_LINGER      sleeps until its bytes were taken, also when it is dropped with a message in a queue
  *   a file of a FUSE mount       each close asks its server, which need not answer
  *
- * So a connection with such a descriptor, or with a message that nobody has looked into, is closed by a thread: one a
- * user, who waits for nobody but himself, and a timer's signal ends the sleep of sockets. The connection stays charged
- * until then. Those that the user's quota had no room for have another thread: none of them has more than messages,
- * of which no server is asked, so that they do not become many. At the daemon's end all is left to the end of the
- * process, where sockets do not linger.
+ * So a connection with such a descriptor, or with a message of descriptors that nobody has looked at, is closed by a
+ * thread: one a user, who waits for nobody but himself, and a timer's signal ends the sleep of sockets. The connection
+ * stays charged until then. Those that the user's quota had no room for have another thread: none of them has more than
+ * messages, of which a server is asked only where its mount has a writeback cache.
+ *
+ * What is left to a user who has such a mount, and whose server does not answer: descriptors of ours, by connections
+ * over his quota; and the end of the daemon, which the kernel then makes wait in the same way. Sockets do not linger there.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -19,7 +21,7 @@
 
 #include "connection_i.h"
 
-#define WEIR_LINGER_NS 1000000
+#define WEIR_LINGER_NS 50000
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -63,8 +65,7 @@ static void weir_closing_woken(int sig)
 	(void)sig;
 }
 
-/* Whatever the calling thread sleeps in does not take longer than this. It has all signals blocked, as the attach
- * thread has that has started it. */
+/* Whatever the calling thread sleeps in does not take longer than this, if a signal ends it. */
 static bool weir_closing_hurry(timer_t *timer)
 {
 	const struct itimerspec often = { { 0, WEIR_LINGER_NS }, { 0, WEIR_LINGER_NS } };
@@ -77,7 +78,10 @@ static bool weir_closing_hurry(timer_t *timer)
 	sigemptyset(&set);
 	sigaddset(&set, SIGURG);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	return !timer_create(CLOCK_MONOTONIC, &event, timer) && !timer_settime(*timer, 0, &often, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, timer))
+		return false;
+	timer_settime(*timer, 0, &often, NULL); /* these values cannot be refused */
+	return true;
 }
 
 static void *weir_closing_run(void *arg)

@@ -92,6 +92,13 @@ static bool weir_connection_receive(struct weir_connection *connection)
 	return true;
 }
 
+/* There are too many; what it has said by now is heard. */
+static void weir_connection_drop(struct weir_connection *connection)
+{
+	if (!weir_connection_receive(connection))
+		weir_connection_free(connection);
+}
+
 static void weir_connection_ready(struct weir_watch *watch)
 {
 	weir_connection_receive(container_of(watch, struct weir_connection, watch));
@@ -123,7 +130,7 @@ static int weir_connection_charge(struct weir_connection *connection)
 		if (pos == &weir_listening.pending)
 			return -EDQUOT;
 		pos = pos->next;
-		weir_connection_free(container_of(pos->prev, struct weir_connection, list));
+		weir_connection_drop(container_of(pos->prev, struct weir_connection, list));
 	}
 	connection->charged = 1 + WEIR_HELLO_FDS;
 	return 0;
@@ -169,7 +176,7 @@ static void weir_connection_add(int fd)
 	}
 	weir_connection_catch_up(connection->peer.pid);
 	if (weir_listening.count == WEIR_PENDING_MAX)
-		weir_connection_free(container_of(weir_listening.pending.next, struct weir_connection, list));
+		weir_connection_drop(container_of(weir_listening.pending.next, struct weir_connection, list));
 	cds_list_add_tail(&connection->list, &weir_listening.pending);
 	weir_connections_count(1);
 	if (!weir_connection_receive(connection) && weir_watch_add(&connection->watch))

@@ -95,22 +95,40 @@ int weir_message_receive(struct weir_connection *connection, struct weir_hello *
 	return n || count ? -EPROTO : -ENOMSG; /* the end: it has said nothing */
 }
 
+#define WEIR_MESSAGES_MAX 4096 /* more than a queue holds */
+
+/* Of the next message, which stays; MSG_TRUNC: it has bytes. */
+static int weir_message_flags(int fd, int credentials)
+{
+	struct msghdr msg = { 0 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &credentials, sizeof(credentials)) ||
+	    recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) < 0)
+		return MSG_CTRUNC;
+	return msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+}
+
 /**
  * weir_messages_end() - nothing more is said on a connection; has everything been heard?
  * @fd: the connection
  *
- * A message of no bytes looks like the end. With SO_PASSCRED each has something that there is no room for here.
+ * Those without descriptors are taken out. One that has some says MSG_CTRUNC, for there is no room for them here. One
+ * of no bytes looks like the end; with SO_PASSCRED it has something, too.
  *
  * Return: whether nothing is left in the queue, so that closing it drops nothing.
  */
 bool weir_messages_end(int fd)
 {
-	struct msghdr msg = { 0 };
-	const int on = 1;
+	int flags, left = WEIR_MESSAGES_MAX;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) || shutdown(fd, SHUT_RD))
+	if (shutdown(fd, SHUT_RD))
 		return false;
-	return !recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	while (left-- && !((flags = weir_message_flags(fd, 0)) & MSG_CTRUNC)) {
+		if (!flags && !weir_message_flags(fd, 1))
+			return true;
+		recv(fd, NULL, 0, MSG_DONTWAIT);
+	}
+	return false;
 }
 
 /* ---- who it is --------------------------------------------------------------------------------*/

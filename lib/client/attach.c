@@ -143,10 +143,30 @@ void weir_client_accessible(void)
 		weir_client_state.accessible[n] = (size_t)1 << weir_client_state.stride_shift;
 }
 
+/* All of them are, but only some were meant to be. Nobody appends to the rest. */
+static void weir_buffers_protect(void)
+{
+	struct weir_client_state *c = &weir_client_state;
+	char *at = c->buffers, *rest = at, *end = at + c->buffers_size;
+	size_t used;
+	u32 i;
+
+	for (i = 0; at < end; i++, at += (size_t)1 << c->stride_shift) {
+		used = c->accessible[i / (c->nr_cpus + 1)];
+		if (used && at > rest)
+			mprotect(rest, (size_t)(at - rest), PROT_NONE);
+		if (used)
+			rest = at + used;
+	}
+	if (end > rest)
+		mprotect(rest, (size_t)(end - rest), PROT_NONE);
+}
+
 /*
- * The buffers over what was there. Those in use stay accessible throughout, so all are: after mlockall(MCL_FUTURE) the
- * kernel would at once populate every page of a mapping that is accessible when it is made, gigabytes. Hence elsewhere
- * first, inaccessible, then not locked, then accessible; where there is not address space enough, straight.
+ * The buffers over what was there. Those in use stay accessible throughout, so for a moment all are: after
+ * mlockall(MCL_FUTURE) the kernel would at once populate every page of a mapping that is accessible when it is made,
+ * gigabytes. Hence elsewhere first, inaccessible, then not locked, then accessible, still one mapping, for only one can
+ * be moved; where there is not address space enough, straight.
  */
 static int weir_map_buffers(int fd)
 {
@@ -165,7 +185,7 @@ static int weir_map_buffers(int fd)
 	}
 	if (new == MAP_FAILED && mmap(c->buffers, size, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED)
 		return -ENOMEM;
-	weir_client_accessible();
+	weir_buffers_protect();
 	return 0;
 }
 
@@ -182,22 +202,26 @@ static int weir_map(int control_fd, int buffers_fd, const struct weir_config *co
 		return -errno;
 	weir_fill_process(process, config);
 	err = weir_map_buffers(buffers_fd);
-	if (err)
-		goto unmap;
+	if (err) {
+		munmap(process, c->process_size);
+		return err;
+	}
 	madvise(c->buffers, c->buffers_size, MADV_DONTDUMP);
 	c->whole = false;
 	if (!c->process) {
 		weir_client_place(process);
 	} else if (mremap(process, c->process_size, c->process_size, MREMAP_MAYMOVE | MREMAP_FIXED, c->process) ==
 		   MAP_FAILED) {
-		err = -errno;
-		goto unmap;
+		/* nothing may be left there */
+		if (mmap(c->process, c->process_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, control_fd, 0) ==
+		    MAP_FAILED)
+			err = -errno;
+		munmap(process, c->process_size);
 	}
+	if (err)
+		return err;
 	madvise(c->process, c->process_size, MADV_DONTDUMP);
 	return 0;
-unmap:
-	munmap(process, c->process_size);
-	return err;
 }
 
 /**
@@ -217,7 +241,11 @@ void weir_client_detach(void)
 	char *process = mmap(NULL, c->process_size, prot, flags, -1, 0);
 
 	weir_device_leave();
-	mmap(c->buffers, c->buffers_size, weir_client_accesses() ? prot : PROT_NONE, flags | MAP_FIXED, -1, 0);
+	if (weir_client_accesses() &&
+	    mmap(c->buffers, c->buffers_size, prot, flags | MAP_FIXED, -1, 0) != MAP_FAILED)
+		weir_buffers_protect();
+	else
+		mmap(c->buffers, c->buffers_size, PROT_NONE, flags | MAP_FIXED, -1, 0);
 	c->whole = false;
 	if (process == MAP_FAILED)
 		return;

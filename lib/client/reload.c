@@ -68,6 +68,8 @@ static bool weir_slot_wanted(const struct weir_slot *slot)
 	       weir_processes_match(slot->processes);
 }
 
+#define WEIR_APART_MAX 64u /* CPUs; of more, each would be two mappings of the many that a program may have */
+
 /* The buffers of a slot are made accessible when its trace first matches, and no more of them than it has: a program
  * that calls mlockall(2) locks all that is accessible. */
 static bool weir_slot_map(unsigned int n, size_t size)
@@ -84,10 +86,10 @@ static bool weir_slot_map(unsigned int n, size_t size)
 		weir_client_accessible();
 		return true;
 	}
-	for (cpu = 0; cpu <= c->nr_cpus; cpu++)
+	for (cpu = 0; cpu <= c->nr_cpus && c->nr_cpus <= WEIR_APART_MAX; cpu++)
 		if (mprotect(c->slot[n].data + ((size_t)cpu << c->stride_shift), size, prot))
 			break;
-	if (cpu <= c->nr_cpus) { /* too many mappings: then as one */
+	if (cpu <= c->nr_cpus) { /* as one */
 		size = (size_t)1 << c->stride_shift;
 		if (mprotect(c->slot[n].data, ((size_t)c->nr_cpus + 1) << c->stride_shift, prot))
 			return false;
@@ -221,8 +223,8 @@ static bool weir_client_look(u64 *generation, u32 *slots)
 #define WEIR_RETRY_MAX_MS 1024u
 
 static struct {
-	u64 at; /* ms; under the lock */
-	u32 ms; /* from one try to the next; 0: none failed */
+	u64 at; /* ms */
+	u32 ms; /* from one try to the next; 0: none failed. Set under the lock, looked at before it is taken */
 } weir_retry;
 
 static u64 weir_retry_now(void)
@@ -272,7 +274,7 @@ static bool weir_attach_later(int err)
 
 static bool weir_attach_is_due(void)
 {
-	return !weir_retry.ms || weir_retry_now() >= weir_retry.at;
+	return !READ_ONCE(weir_retry.ms) || weir_retry_now() >= READ_ONCE(weir_retry.at);
 }
 
 /* Of a fork child: its own may well succeed. */
@@ -328,7 +330,8 @@ int weir_client_refresh(struct weir_site *site)
 {
 	int saved = errno;
 
-	if (!weir_client_thread.vforked && weir_client_trylock()) {
+	/* while an attach is to be tried again, but not yet, no event makes a system call for it */
+	if (!weir_client_thread.vforked && weir_attach_is_due() && weir_client_trylock()) {
 		if (!(site->flags & WEIR_SITE_LISTED))
 			weir_client_list(site);
 		if (READ_ONCE(weir_client_state.control->generation) != weir_client_state.generation)
