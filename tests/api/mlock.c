@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program all of whose memory is locked. Traces, says how many KiB of shared memory it has, reads a byte; again. */
+/*
+ * A program all of whose memory is locked. Traces, says how many KiB of shared memory it has, reads a byte; again; and a
+ * child does, whose memory is locked afterwards.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weir/trace.h>
 
@@ -19,9 +23,21 @@ static long shared_memory(void)
 	return kib;
 }
 
+/* Memory is not locked in a child. */
+static int child(void)
+{
+	weir_trace(api, locked, 3);
+	if (mlockall(MCL_CURRENT))
+		return 1;
+	printf("3: %ld\n", shared_memory());
+	fflush(stdout);
+	return 0;
+}
+
 int main(void)
 {
-	int i;
+	int i, status;
+	pid_t pid;
 	char c;
 
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
@@ -33,5 +49,8 @@ int main(void)
 		if (read(0, &c, 1) != 1)
 			return 1;
 	}
-	return 0;
+	pid = fork();
+	if (!pid)
+		_exit(child());
+	return waitpid(pid, &status, 0) == pid && !status ? 0 : 1;
 }
