@@ -261,13 +261,16 @@ void weir_client_unmatch(void)
 /* True: it is tried again, by an event that comes at least so much later, twice as much each time. */
 static bool weir_attach_later(int err)
 {
+	u32 ms = weir_retry.ms;
+
 	if (!weir_attach_may_pass(err)) {
-		weir_retry.ms = 0;
+		WRITE_ONCE(weir_retry.ms, 0);
 		return false;
 	}
-	if (weir_retry.ms < WEIR_RETRY_MAX_MS)
-		weir_retry.ms = weir_retry.ms ? weir_retry.ms * 2 : 1;
-	weir_retry.at = weir_retry_now() + weir_retry.ms;
+	if (ms < WEIR_RETRY_MAX_MS)
+		ms = ms ? ms * 2 : 1;
+	WRITE_ONCE(weir_retry.at, weir_retry_now() + ms);
+	WRITE_ONCE(weir_retry.ms, ms);
 	weir_client_unmatch();
 	return true;
 }
@@ -280,7 +283,7 @@ static bool weir_attach_is_due(void)
 /* Of a fork child: its own may well succeed. */
 void weir_client_retry_now(void)
 {
-	weir_retry.ms = 0;
+	WRITE_ONCE(weir_retry.ms, 0);
 }
 
 /**

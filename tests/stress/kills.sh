@@ -7,8 +7,8 @@ plugins
 weir_mount
 
 rounds=$(soak 50 1)
-each=$(soak 26 27 8)
-enough=$(soak 10000 200 60) # a few may have ended by themselves
+each=$(soak 26 30 8)
+enough=$(soak 10000 200 40) # some end by themselves, more where the machine is fast
 within=$(soak 4000 4000 20000) # microseconds
 [ -z "$WEIR_SHORT" ] || within=100000 # a guest takes so long to start a program
 killed=0 recorded=0
