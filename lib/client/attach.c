@@ -189,8 +189,9 @@ static int weir_map_buffers(int fd)
 	return 0;
 }
 
-/* Maps the two over what was there, the buffers first. An append between the two steps puts bytes into the new buffers and its position into the old ring, which only a daemon that is
- * gone would read; in a fork child, whose parent's ring it would be, nothing else runs: see weir_client_forked(). */
+/* Maps the two over what was there, the buffers first. An append between the two steps puts bytes into the new
+ * buffers and its position into the old ring, which only a daemon that is gone would read; in a fork child, whose
+ * parent's ring it would be, nothing else runs: see weir_client_forked(). */
 static int weir_map(int control_fd, int buffers_fd, const struct weir_config *config)
 {
 	struct weir_client_state *c = &weir_client_state;
